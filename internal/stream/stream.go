@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stream
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"golang.org/x/time/rate"
+	"google.golang.org/protobuf/proto"
+)
+
+// ErrTooLarge says that a message is longer than its protocol allows. The message was not read.
+var ErrTooLarge = errors.New("stream: message above the protocol's limit")
+
+// Protocol is what both ends of a stream protocol agree on, and what one stream of it may cost.
+type Protocol struct {
+	// ID is what libp2p negotiates, "/weft/<name>/<semver>".
+	ID protocol.ID
+	// Service is the name under which the resource manager accounts for the streams, "weft.<name>".
+	Service string
+	// Memory is reserved with the resource manager for as long as a stream lives, in bytes.
+	Memory int
+	// MaxMessage is the longest message that either end accepts, in bytes, without its length prefix.
+	MaxMessage int
+	// Deadline is how long one read or write of a message may take. A peer that trickles bytes is cut off by it.
+	Deadline time.Duration
+	// Rate and Burst bound the streams that one peer may open on a server, in streams per second. No Rate, no bound.
+	Rate  rate.Limit
+	Burst int
+	// Streams and PeerStreams bound how many streams a server answers at one time, in all and for one peer. Zero: no bound
+	// but the resource manager's.
+	Streams, PeerStreams int
+}
+
+// Stream is a libp2p stream of messages. Reads and writes belong to one goroutine each.
+type Stream struct {
+	raw      network.Stream
+	r        *bufio.Reader
+	protocol Protocol
+	in, out  []byte
+	received int
+	release  func()
+}
+
+// Open opens a stream of p to remote, dialing it if need be. The stream ends when ctx does; Close or Reset it.
+func Open(ctx context.Context, h host.Host, remote peer.ID, p Protocol) (*Stream, error) {
+	raw, err := h.NewStream(ctx, remote, p.ID)
+	if err != nil {
+		return nil, fmt.Errorf("open %s to %s: %w", p.ID, remote, err)
+	}
+	s, err := admit(ctx, raw, p)
+	if err != nil {
+		return nil, fmt.Errorf("open %s to %s: %w", p.ID, remote, err)
+	}
+	return s, nil
+}
+
+// admit takes a raw stream under the service's scope and memory and binds it to ctx. On an error the stream is reset.
+func admit(ctx context.Context, raw network.Stream, p Protocol) (*Stream, error) {
+	scope := raw.Scope()
+	if err := scope.SetService(p.Service); err != nil {
+		_ = raw.ResetWithError(network.StreamResourceLimitExceeded)
+		return nil, err
+	}
+	if err := scope.ReserveMemory(p.Memory, network.ReservationPriorityAlways); err != nil {
+		_ = raw.ResetWithError(network.StreamResourceLimitExceeded)
+		return nil, err
+	}
+	unbind := context.AfterFunc(ctx, func() { _ = raw.ResetWithError(network.StreamShutdown) })
+	return &Stream{raw: raw, r: bufio.NewReader(raw), protocol: p, release: func() {
+		unbind()
+		scope.ReleaseMemory(p.Memory)
+	}}, nil
+}
+
+// Remote is the peer at the other end; the secure channel proved its host key.
+func (s *Stream) Remote() peer.ID { return s.raw.Conn().RemotePeer() }
+
+// Received is the number of bytes read so far, length prefixes included.
+func (s *Stream) Received() int { return s.received }
+
+// Read reads the next message into m. It blocks until a message is there, Deadline at most. It returns io.EOF when the
+// other end closed between messages and [ErrTooLarge] for a message above MaxMessage.
+func (s *Stream) Read(m proto.Message) error {
+	if err := s.raw.SetReadDeadline(time.Now().Add(s.protocol.Deadline)); err != nil {
+		return err
+	}
+	size, err := binary.ReadUvarint(s.r)
+	if err != nil {
+		return err
+	}
+	if size > uint64(s.protocol.MaxMessage) {
+		return fmt.Errorf("%w: %d bytes, %d allowed", ErrTooLarge, size, s.protocol.MaxMessage)
+	}
+	if uint64(cap(s.in)) < size {
+		s.in = make([]byte, size)
+	}
+	s.in = s.in[:size]
+	if _, err := io.ReadFull(s.r, s.in); err != nil {
+		return noEOF(err)
+	}
+	s.received += len(s.in) + sizeVarint(size)
+	return proto.Unmarshal(s.in, m)
+}
+
+// Write writes m, Deadline at most. It returns [ErrTooLarge] for a message above MaxMessage, before a byte is written.
+func (s *Stream) Write(m proto.Message) error {
+	size := proto.Size(m)
+	if size > s.protocol.MaxMessage {
+		return fmt.Errorf("%w: %d bytes, %d allowed", ErrTooLarge, size, s.protocol.MaxMessage)
+	}
+	out, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(binary.AppendUvarint(s.out[:0], uint64(size)), m)
+	if err != nil {
+		return err
+	}
+	s.out = out
+	if err := s.raw.SetWriteDeadline(time.Now().Add(s.protocol.Deadline)); err != nil {
+		return err
+	}
+	_, err = s.raw.Write(out)
+	return err
+}
+
+// Reserve takes n more bytes under the stream's account with the resource manager, until release is called.
+func (s *Stream) Reserve(n int) (release func(), err error) {
+	if err := s.raw.Scope().ReserveMemory(n, network.ReservationPriorityHigh); err != nil {
+		return nil, err
+	}
+	return func() { s.raw.Scope().ReleaseMemory(n) }, nil
+}
+
+// CloseWrite says that no more messages will be written.
+func (s *Stream) CloseWrite() error { return s.raw.CloseWrite() }
+
+// Close ends the stream in good order and gives its resources back.
+func (s *Stream) Close() error {
+	s.release()
+	return s.raw.Close()
+}
+
+// Reset ends the stream at once; the other end sees code. It gives the stream's resources back.
+func (s *Stream) Reset(code network.StreamErrorCode) {
+	s.release()
+	_ = s.raw.ResetWithError(code)
+}
+
+// noEOF turns the end of a stream inside a message into the error it is.
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+func sizeVarint(v uint64) int {
+	n := 1
+	for ; v >= 0x80; v >>= 7 {
+		n++
+	}
+	return n
+}
