@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package topics
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/weft-p2p/weft/internal/block"
+	"github.com/weft-p2p/weft/internal/leaves"
+	"github.com/weft-p2p/weft/topics/pb"
+	"google.golang.org/protobuf/proto"
+)
+
+// Limits of an announcement.
+const (
+	// MaxInline is the biggest body that travels inside its announcement, in bytes. It is spread by gossip in several copies,
+	// so only what costs less than the round trip of a request is worth it.
+	MaxInline = 16 << 10
+	// MaxBody is the biggest body that can be announced: Fabric's limit of a gRPC message.
+	MaxBody = 100 << 20
+	// MaxSignatures and MaxSignatureBytes bound metadata entry 0: a consortium of 128 orderers signs with about 110 KiB.
+	MaxSignatures     = 128
+	MaxSignatureBytes = 128 << 10
+	// MaxMessage is the longest message on any topic. It stays below gossipsub's default of 1 MiB for a whole RPC, because
+	// pubsub drops what is longer without a word.
+	MaxMessage = 1<<20 - 4<<10
+)
+
+// Purpose is the purpose under which announcements are signed (msp.Seal).
+const Purpose = "announcement"
+
+// ErrAnnouncement says that an announcement breaks a rule that no configuration could excuse.
+var ErrAnnouncement = errors.New("topics: announcement")
+
+// Announcement is what is known of a block before its body: verifiable on its own.
+type Announcement struct {
+	Header     *common.BlockHeader
+	Signatures []byte // metadata entry 0
+	LastConfig uint64 // out of Signatures: the number of the configuration block it was signed under
+	BodySize   int
+	Root       [sha256.Size]byte
+	Data       *common.BlockData // nil when the body does not travel inside
+}
+
+// Announce makes the announcement of b: its header, its signatures, the root of its body and, if small, the body itself.
+func Announce(b *common.Block) (*Announcement, error) {
+	if len(b.GetMetadata().GetMetadata()) == 0 {
+		return nil, fmt.Errorf("%w: block %d has no metadata", ErrAnnouncement, b.GetHeader().GetNumber())
+	}
+	body, err := encodeBody(b.Data)
+	if err != nil {
+		return nil, err
+	}
+	a := &Announcement{
+		Header: b.Header, Signatures: b.Metadata.Metadata[common.BlockMetadataIndex_SIGNATURES],
+		BodySize: len(body), Root: leaves.Root(body),
+	}
+	if len(body) <= MaxInline {
+		a.Data = b.Data
+	}
+	return a, a.check()
+}
+
+// Block is the block that travels inside the announcement, nil if none does.
+func (a *Announcement) Block() *common.Block {
+	if a.Data == nil {
+		return nil
+	}
+	b := &common.Block{Header: a.Header, Data: a.Data, Metadata: &common.BlockMetadata{Metadata: [][]byte{a.Signatures}}}
+	if block.Normalize(b) != nil {
+		return nil
+	}
+	return b
+}
+
+// Marshal encodes the announcement as content of a control message.
+func (a *Announcement) Marshal() ([]byte, error) {
+	m := &pb.Announcement{
+		Number: a.Header.GetNumber(), PreviousHash: a.Header.GetPreviousHash(), DataHash: a.Header.GetDataHash(),
+		Signatures: a.Signatures, BodySize: uint64(a.BodySize), Rule: leaves.Rule, Root: a.Root[:],
+	}
+	if a.Data != nil {
+		var err error
+		if m.Body, err = encodeBody(a.Data); err != nil {
+			return nil, err
+		}
+	}
+	return proto.Marshal(m)
+}
+
+// DecodeAnnouncement decodes the content of a control message and checks every rule that depends on no configuration. It
+// returns [ErrAnnouncement] for what an honest announcer cannot have sent.
+func DecodeAnnouncement(content []byte) (*Announcement, error) {
+	var m pb.Announcement
+	if err := proto.Unmarshal(content, &m); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrAnnouncement, err)
+	}
+	if m.Rule != leaves.Rule || len(m.Root) != sha256.Size {
+		return nil, fmt.Errorf("%w: cutting rule %d with a root of %d bytes, want %d and %d", ErrAnnouncement, m.Rule, len(m.Root), leaves.Rule, sha256.Size)
+	}
+	if m.BodySize > MaxBody {
+		return nil, fmt.Errorf("%w: body of %d bytes, at most %d", ErrAnnouncement, m.BodySize, MaxBody)
+	}
+	a := &Announcement{
+		Header:     &common.BlockHeader{Number: m.Number, PreviousHash: m.PreviousHash, DataHash: m.DataHash},
+		Signatures: m.Signatures, BodySize: int(m.BodySize), Root: [sha256.Size]byte(m.Root),
+	}
+	if err := a.check(); err != nil {
+		return nil, err
+	}
+	return a, a.takeBody(m.Body)
+}
+
+// check holds the announcement against the limits and takes LastConfig out of the signatures.
+func (a *Announcement) check() error {
+	h := a.Header
+	switch {
+	case h.GetNumber() == 0:
+		return fmt.Errorf("%w: of the genesis block, which nobody signs", ErrAnnouncement)
+	case len(h.PreviousHash) != sha256.Size || len(h.DataHash) != sha256.Size:
+		return fmt.Errorf("%w: block %d: hashes of %d and %d bytes", ErrAnnouncement, h.Number, len(h.PreviousHash), len(h.DataHash))
+	case len(a.Signatures) > MaxSignatureBytes:
+		return fmt.Errorf("%w: block %d: metadata entry 0 of %d bytes, at most %d", ErrAnnouncement, h.Number, len(a.Signatures), MaxSignatureBytes)
+	case a.BodySize > MaxBody:
+		return fmt.Errorf("%w: block %d: body of %d bytes, at most %d", ErrAnnouncement, h.Number, a.BodySize, MaxBody)
+	}
+	md, signed, err := block.OrdererMetadata(&common.BlockMetadata{Metadata: [][]byte{a.Signatures}})
+	if err != nil {
+		return fmt.Errorf("%w: block %d: %w", ErrAnnouncement, h.Number, err)
+	}
+	if len(md.Signatures) > MaxSignatures {
+		return fmt.Errorf("%w: block %d: %d signatures, at most %d", ErrAnnouncement, h.Number, len(md.Signatures), MaxSignatures)
+	}
+	if a.LastConfig = signed.GetLastConfig().GetIndex(); a.LastConfig > h.Number {
+		return fmt.Errorf("%w: block %d names the later block %d as its configuration", ErrAnnouncement, h.Number, a.LastConfig)
+	}
+	return nil
+}
+
+// takeBody takes the body that travels inside, which must be the one that the announcement describes.
+func (a *Announcement) takeBody(body []byte) error {
+	if len(body) == 0 {
+		return nil
+	}
+	if len(body) != a.BodySize || len(body) > MaxInline || leaves.Root(body) != a.Root {
+		return fmt.Errorf("%w: block %d: the body inside (%d bytes) is not the announced one (%d bytes)", ErrAnnouncement, a.Header.Number, len(body), a.BodySize)
+	}
+	a.Data = &common.BlockData{}
+	if err := proto.Unmarshal(body, a.Data); err != nil {
+		return fmt.Errorf("%w: block %d: %w", ErrAnnouncement, a.Header.Number, err)
+	}
+	return nil
+}
+
+func encodeBody(d *common.BlockData) ([]byte, error) {
+	return proto.MarshalOptions{Deterministic: true}.Marshal(d)
+}

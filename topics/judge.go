@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package topics
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/weft-p2p/weft/internal/block"
+	"github.com/weft-p2p/weft/msp"
+	"github.com/weft-p2p/weft/msp/channelconfig"
+)
+
+// Window is how many blocks ahead of our height an announcement may be to be judged at all; beyond it we are so far behind
+// that only a range request helps.
+const Window = 256
+
+// Verdict is what becomes of a message: passed on, dropped, or dropped and held against who sent it.
+type Verdict int
+
+// The verdicts. Reject is only for what an honest peer cannot have passed on, whatever its configuration.
+const (
+	Ignore Verdict = iota
+	Accept
+	Reject
+)
+
+// Reason is the row of the verdict table that decided; it is a label of a metric.
+type Reason string
+
+// The rows of the verdict table, in the order in which they are tried.
+const (
+	Malformed       Reason = "malformed"        // Reject: undecodable, oversize, outside a limit, last_config beyond the block
+	BadAnnouncer    Reason = "bad_announcer"    // Reject: the announcer's MSP or host key did not sign it
+	Known           Reason = "known"            // Ignore: we have the block, or have accepted an announcement of it
+	TooFarAhead     Reason = "too_far_ahead"    // Ignore, hint
+	UnknownMember   Reason = "unknown_member"   // Ignore, hint: the announcer's organization or CA may have come with a newer configuration
+	RefusedMember   Reason = "refused_member"   // Ignore: the announcer may not act as a peer of this channel
+	Fork            Reason = "fork"             // Ignore, compare heads: another block than ours at or below our height
+	Unlinked        Reason = "unlinked"         // Ignore, park, hint: does not link to our header tip
+	NewerConfig     Reason = "newer_config"     // Ignore, park, hint: signed under a configuration that we do not have
+	OtherChain      Reason = "other_chain"      // Ignore, compare heads: the next block, but on another previous hash
+	BadSignatures   Reason = "bad_signatures"   // Reject: links under a configuration we have, and the orderers' signatures do not suffice
+	Valid           Reason = "valid"            // Accept
+	CannotDecide    Reason = "cannot_decide"    // Ignore: shutting down, ledger error
+	UnexpectedTopic Reason = "unexpected_topic" // Ignore: no topic of ours
+)
+
+// Judgement is a verdict and what to do about it.
+type Judgement struct {
+	Verdict Verdict
+	Reason  Reason
+	// Hint: the announcer may be ahead of us; ask it.
+	Hint bool
+	// Keep: the body that travels inside, if any, may be the right one, and is judged again at its turn.
+	Keep bool
+	// Announcement is set once it was decoded, Announcer once its signature was verified.
+	Announcement *Announcement
+	Announcer    *msp.Record
+	// Err says what is wrong, for the debug log.
+	Err error
+}
+
+// Position is where our copy of the chain stands, at one moment.
+type Position struct {
+	Height uint64                // number of the next block
+	Head   []byte                // header hash of block Height-1
+	Bundle *channelconfig.Bundle // configuration in force for block Height
+}
+
+// Chain is what Judge asks of our copy of the chain. All methods are safe for concurrent use and never wait for the ledger's
+// writer.
+type Chain interface {
+	Position() Position
+	// HashAt is the header hash of a committed block or of one on the header tip, nil if there is none.
+	HashAt(number uint64) []byte
+}
+
+// Judge gives the verdict on one announcement: unseal opens the control message (msp.Records.Unseal with this topic's
+// purpose and scope). It verifies cheap things first. It is a pure function of its arguments.
+func Judge(unseal func() (*msp.Sealed, error), chain Chain) Judgement {
+	sealed, err := unseal()
+	if err != nil {
+		return Judgement{Verdict: Reject, Reason: BadAnnouncer, Err: err}
+	}
+	a, err := DecodeAnnouncement(sealed.Content)
+	if err != nil {
+		return Judgement{Verdict: Reject, Reason: Malformed, Err: err}
+	}
+	j := Judgement{Announcement: a, Announcer: sealed.Record}
+	j.decide(chain)
+	return j
+}
+
+func (j *Judgement) decide(chain Chain) {
+	h, at := j.Announcement.Header, chain.Position()
+	ours := chain.HashAt(h.Number)
+	if bytes.Equal(ours, block.HeaderHash(h)) {
+		j.Reason = Known
+		return
+	}
+	if err := at.Bundle.Member(j.Announcer.Identity()); err != nil {
+		j.Err, j.Reason = err, RefusedMember
+		if errors.Is(err, channelconfig.ErrUnknownOrg) {
+			j.Reason, j.Hint, j.Keep = UnknownMember, true, h.Number < at.Height+Window
+		}
+		return
+	}
+	switch {
+	case h.Number < at.Height || ours != nil:
+		j.Reason = Fork
+	case h.Number >= at.Height+Window:
+		j.Reason, j.Hint = TooFarAhead, true
+	case h.Number == at.Height && !bytes.Equal(h.PreviousHash, at.Head):
+		j.Reason, j.Hint = OtherChain, false
+	case h.Number > at.Height && !bytes.Equal(h.PreviousHash, chain.HashAt(h.Number-1)):
+		j.Reason, j.Hint, j.Keep = Unlinked, true, true
+	case h.Number > at.Height && j.Announcement.LastConfig != at.Bundle.Number():
+		j.Reason, j.Hint, j.Keep = NewerConfig, true, true
+	default:
+		j.verify(h, at.Bundle)
+	}
+}
+
+// verify decides by the orderers' signatures, for a header that links under the configuration in force.
+func (j *Judgement) verify(h *common.BlockHeader, bundle *channelconfig.Bundle) {
+	if j.Err = bundle.VerifySignatures(h, j.Announcement.Signatures); j.Err != nil {
+		j.Verdict, j.Reason = Reject, BadSignatures
+		return
+	}
+	j.Verdict, j.Reason, j.Hint, j.Keep = Accept, Valid, true, true
+}

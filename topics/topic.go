@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package topics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// ErrTooLong says that a message is longer than [MaxMessage]. Nothing was sent: pubsub would drop it without a word.
+var ErrTooLong = errors.New("topics: message above the limit")
+
+// validatorTimeout bounds one judgement. Verifying a hundred signatures takes some milliseconds; a judgement that takes
+// longer than this means a machine in trouble, and the message is ignored.
+const validatorTimeout = 5 * time.Second
+
+// validatorConcurrency is how many messages of one topic may be judged at once. What is above is dropped by pubsub, marked
+// as seen: the bound must be above any honest burst.
+const validatorConcurrency = 256
+
+// Config says what a topic needs.
+type Config struct {
+	Host host.Host
+	// PubSub carries the topic; nil when there is none that guards it. Then everything goes over streams.
+	PubSub *pubsub.PubSub
+	Name   string
+	// Judge gives the verdict on a message and hands over what is in it. from is the neighbour that sent it, not the author.
+	// It is called concurrently and must not block on anything but the CPU.
+	Judge func(from peer.ID, data []byte) Verdict
+	// Members are the peers that ought to get every message; those that are not on the topic get it on a stream.
+	Members func() []peer.ID
+	// Neighbour, if set, is called when a peer joins the topic: it has not heard what was said before.
+	Neighbour func(peer.ID)
+	Log       *slog.Logger
+}
+
+// Topic is one topic that we have joined. It spreads what is published and has every message judged.
+type Topic struct {
+	Config
+	pushes *pushQueue
+
+	mu     sync.Mutex // guards joined
+	joined *pubsub.Topic
+}
+
+// New makes a topic; Run joins it.
+func New(c Config) *Topic {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Topic{Config: c, pushes: newPushQueue()}
+}
+
+// Run joins the topic, relays it until ctx ends and leaves it. On return nothing of it is left on the PubSub. It returns an
+// error that names the topic when somebody else on this PubSub has joined it or validates it.
+func (t *Topic) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	wg.Go(func() { t.pushes.run(ctx, t.Host, t.Log) })
+	defer wg.Wait()
+	defer cancel()
+	if t.PubSub == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return t.relay(ctx)
+}
+
+func (t *Topic) relay(ctx context.Context) (err error) {
+	if err := t.PubSub.RegisterTopicValidator(t.Name, t.validate,
+		pubsub.WithValidatorTimeout(validatorTimeout), pubsub.WithValidatorConcurrency(validatorConcurrency)); err != nil {
+		return fmt.Errorf("validate topic %s: %w", t.Name, err)
+	}
+	defer func() { err = errors.Join(err, t.PubSub.UnregisterTopicValidator(t.Name)) }()
+	topic, err := t.PubSub.Join(t.Name, pubsub.WithTopicMessageIdFn(MessageID))
+	if err != nil {
+		return fmt.Errorf("join topic %s: %w", t.Name, err)
+	}
+	defer func() { err = errors.Join(err, topic.Close()) }()
+	leave, err := topic.Relay()
+	if err != nil {
+		return fmt.Errorf("relay topic %s: %w", t.Name, err)
+	}
+	defer leave()
+	events, err := topic.EventHandler()
+	if err != nil {
+		return fmt.Errorf("watch topic %s: %w", t.Name, err)
+	}
+	defer events.Cancel()
+	t.set(topic)
+	defer t.set(nil)
+	t.watch(ctx, events)
+	return nil
+}
+
+// watch reports peers that join the topic until ctx ends.
+func (t *Topic) watch(ctx context.Context, events *pubsub.TopicEventHandler) {
+	for {
+		e, err := events.NextPeerEvent(ctx)
+		if err != nil {
+			return
+		}
+		if e.Type == pubsub.PeerJoin && t.Neighbour != nil {
+			t.Neighbour(e.Peer)
+		}
+	}
+}
+
+func (t *Topic) validate(_ context.Context, from peer.ID, m *pubsub.Message) pubsub.ValidationResult {
+	if from == t.Host.ID() {
+		return pubsub.ValidationAccept
+	}
+	switch t.Judge(from, m.GetData()) {
+	case Accept:
+		return pubsub.ValidationAccept
+	case Reject:
+		return pubsub.ValidationReject
+	default:
+		return pubsub.ValidationIgnore
+	}
+}
+
+// Publish spreads data: on the topic, and on streams to those members that are not on the topic. It returns [ErrTooLong]
+// for what pubsub would drop; it does not wait for anybody to receive it.
+func (t *Topic) Publish(ctx context.Context, data []byte) error {
+	if len(data) > MaxMessage {
+		return fmt.Errorf("%w: %d bytes on %s, %d allowed", ErrTooLong, len(data), t.Name, MaxMessage)
+	}
+	on := t.neighbours()
+	for _, id := range t.Members() {
+		if id != t.Host.ID() && !slices.Contains(on, id) {
+			t.pushes.add(id, t.Name, data)
+		}
+	}
+	if topic := t.get(); topic != nil {
+		return topic.Publish(ctx, data)
+	}
+	return nil
+}
+
+func (t *Topic) neighbours() []peer.ID {
+	if topic := t.get(); topic != nil {
+		return topic.ListPeers()
+	}
+	return nil
+}
+
+func (t *Topic) set(topic *pubsub.Topic) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.joined = topic
+}
+
+func (t *Topic) get() *pubsub.Topic {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.joined
+}
