@@ -17,8 +17,11 @@ const (
 	MaxSignatures     = 256
 )
 
-// maxLegacyLastConfig bounds metadata entry 1, a number and, on blocks from before Fabric 1.4.1, signatures.
-const maxLegacyLastConfig = MaxSignaturesSize
+// Positions in the metadata that orderers write; the others belong to peers.
+const (
+	entrySignatures = 0
+	entryLastConfig = 1 // deprecated by Fabric, still written by orderers
+)
 
 // MetadataEntries is the number of metadata entries of a block as it leaves the orderer.
 const MetadataEntries = 5
@@ -30,7 +33,7 @@ var ErrMetadata = errors.New("block: bad metadata")
 // into the value. The second result is empty for blocks from before Fabric 1.4.1, whose value is empty. The error is
 // ErrMetadata, also for an entry above MaxSignaturesSize or MaxSignatures.
 func OrdererMetadata(md *common.BlockMetadata) (*common.Metadata, *common.OrdererBlockMetadata, error) {
-	signed, err := DecodeSignatures(entry(md, common.BlockMetadataIndex_SIGNATURES))
+	signed, err := DecodeSignatures(entry(md, entrySignatures))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -67,12 +70,12 @@ func LastConfig(b *common.Block) (uint64, error) {
 	if len(signed.GetValue()) > 0 {
 		return orderer.GetLastConfig().GetIndex(), nil
 	}
-	return legacyLastConfig(entry(b.GetMetadata(), common.BlockMetadataIndex_LAST_CONFIG))
+	return legacyLastConfig(entry(b.GetMetadata(), entryLastConfig))
 }
 
 func legacyLastConfig(entry1 []byte) (uint64, error) {
-	if len(entry1) > maxLegacyLastConfig {
-		return 0, fmt.Errorf("%w: entry 1 has %d bytes, the limit is %d", ErrMetadata, len(entry1), maxLegacyLastConfig)
+	if len(entry1) > MaxSignaturesSize { // it is signed like entry 0
+		return 0, fmt.Errorf("%w: entry 1 has %d bytes, the limit is %d", ErrMetadata, len(entry1), MaxSignaturesSize)
 	}
 	md, lastConfig := &common.Metadata{}, &common.LastConfig{}
 	if err := proto.Unmarshal(entry1, md); err != nil {
@@ -104,15 +107,15 @@ func Normalize(b *common.Block) error {
 	if err != nil {
 		return fmt.Errorf("encode last config %d: %w", index, err)
 	}
-	entry0 := entry(b.GetMetadata(), common.BlockMetadataIndex_SIGNATURES)
+	entry0 := entry(b.GetMetadata(), entrySignatures)
 	b.Metadata = &common.BlockMetadata{Metadata: [][]byte{entry0, entry1, {}, {}, {}}}
 	return nil
 }
 
 // entry returns one metadata entry, nil when the block has fewer.
-func entry(md *common.BlockMetadata, index common.BlockMetadataIndex) []byte {
+func entry(md *common.BlockMetadata, index int) []byte {
 	entries := md.GetMetadata()
-	if int(index) >= len(entries) {
+	if index >= len(entries) {
 		return nil
 	}
 	return entries[index]
