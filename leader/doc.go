@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package leader decides who pulls a channel's blocks from the ordering service, and pulls them.
+//
+// A [Puller] is the part of a leader: it asks a [Source] for one stream of blocks after another, for ever, hands each block to Submit and
+// waits as long as Submit waits. So a slow ledger slows the stream down, and no block is lost between orderer and ledger. When a stream
+// breaks it starts again at the height the ledger has reached, after a back-off that grows by a fifth with every failure and starts anew
+// with every block that was taken.
+//
+//	Source.Pull(from Height()) --block--> Submit (back-pressure) --> caller's ordering buffer
+//	      ^                                  |
+//	      +---- back-off with jitter <-------+  the stream broke, or Submit refused the block
+//
+// The package knows no network. Package leader/deliver has the Source that speaks Fabric's Deliver protocol.
+package leader
