@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	pb "github.com/libp2p/go-libp2p-pubsub/pb"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+const (
+	// queue replaces pubsub's 32 in its outbound and validation queues: pubsub drops silently when one is full, and a burst
+	// of 200 small messages left 32 of them (measured). Messages are at most 1 MiB and mostly 1 to 10 KiB.
+	queue = 1024
+	// gossipFloor is the score below which gossipsub neither tells a peer what messages there are nor hears of theirs.
+	gossipFloor = -10
+	strange     = 10 * gossipFloor
+)
+
+// newPubSub builds the guarded gossipsub of our own host. Messages carry no author and no signature of pubsub's: weft's
+// are signed with MSP keys, or prove themselves. Peer exchange is off; it would hand addresses to anyone.
+func newPubSub(ctx context.Context, h host.Host, g *Guard, cfg Config) (*pubsub.PubSub, error) {
+	limit := cfg.MaxMessage
+	if limit == 0 {
+		limit = pubsub.DefaultMaxMessageSize
+	}
+	ours := []pubsub.Option{
+		pubsub.WithMessageSignaturePolicy(pubsub.StrictNoSign),
+		pubsub.WithNoAuthor(),
+		pubsub.WithMaxMessageSize(limit),
+		pubsub.WithValidateQueueSize(queue),
+		pubsub.WithPeerOutboundQueueSize(queue),
+		pubsub.WithPeerExchange(false),
+		pubsub.WithSubscriptionFilter(weftOnly{}),
+		pubsub.WithPeerScore(scores(g)),
+	}
+	return pubsub.NewGossipSub(ctx, h, slices.Concat(ours, cfg.PubSubOptions, g.PubSubOptions())...)
+}
+
+// scores puts strangers below what gossipsub gossips with, and does nothing else: gossipsub offers the IDs of recent
+// messages to every subscriber without asking its peer filter, and takes a peer out of its mesh when its score turns
+// negative. There are only weft topics on our own host, so nobody else's traffic suffers.
+func scores(g *Guard) (*pubsub.PeerScoreParams, *pubsub.PeerScoreThresholds) {
+	params := &pubsub.PeerScoreParams{
+		SkipAtomicValidation: true,
+		AppSpecificScore: func(id peer.ID) float64 {
+			if g.knows(id) {
+				return 0
+			}
+			return strange
+		},
+		AppSpecificWeight: 1,
+		DecayInterval:     time.Second,
+		DecayToZero:       0.01,
+	}
+	thresholds := &pubsub.PeerScoreThresholds{
+		SkipAtomicValidation: true,
+		GossipThreshold:      gossipFloor,
+		PublishThreshold:     10 * strange,
+		GraylistThreshold:    100 * strange, // never: a graylisted peer's hello is lost for good
+	}
+	return params, thresholds
+}
+
+// weftOnly is a subscription filter: on our own host nobody needs to tell us of other topics.
+type weftOnly struct{}
+
+func (weftOnly) CanSubscribe(topic string) bool { return guarded(topic) }
+
+func (f weftOnly) FilterIncomingSubscriptions(_ peer.ID, subs []*pb.RPC_SubOpts) ([]*pb.RPC_SubOpts, error) {
+	return pubsub.FilterSubscriptions(subs, f.CanSubscribe), nil
+}
