@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package blocksync
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/blocksync/pb"
+	"github.com/weft-p2p/weft/internal/stream"
+)
+
+// Limits of the range protocol.
+const (
+	// MaxRange is how many blocks one request may ask for.
+	MaxRange = 128
+	// MaxBlock is the biggest block that is served or taken, in bytes.
+	MaxBlock = 128 << 20
+	// MaxScope is the longest scope of a request, in bytes.
+	MaxScope = 128
+	// chunkBytes is how much of a block travels in one message: below the 4 MiB at which JavaScript's length-prefixed
+	// streams give up by default.
+	chunkBytes = 1 << 20
+	// responseBytes is after how many bytes a server ends an answer; the block that passes it is still sent whole.
+	responseBytes = 8 << 20
+	// pendingWait is how long a request waits for a block that is being committed at that moment.
+	pendingWait = time.Second
+)
+
+// Protocol is the range protocol. A stream may take Deadline for each chunk: who is slower than 100 KB/s is cut off.
+var Protocol = stream.Protocol{
+	ID: "/weft/sync/1.0.0", Service: "weft.sync",
+	Memory: 3 << 20, MaxMessage: chunkBytes + 1<<10, Deadline: 10 * time.Second,
+	// At 100 blocks/s a peer asks 100 times a second; beyond that it is a flood.
+	Rate: 200, Burst: 400, Streams: 256, PeerStreams: 16,
+}
+
+// Server answers range requests for all channels of a host.
+type Server struct {
+	Host host.Host
+	// Channel finds the channel of a scope that the peer may read, nil if there is none.
+	Channel func(scope string, reader peer.ID) *Sync
+	// Speaks says whether a peer is authenticated at all.
+	Speaks func(peer.ID) bool
+	Log    *slog.Logger
+}
+
+// Run answers until ctx ends; see stream.Server.
+func (s *Server) Run(ctx context.Context) error {
+	server := stream.Server{Host: s.Host, Protocol: Protocol, Authorize: s.Speaks, Handle: s.handle, Log: s.Log}
+	return server.Run(ctx)
+}
+
+func (s *Server) handle(ctx context.Context, st *stream.Stream) error {
+	var q pb.Request
+	if err := st.Read(&q); err != nil {
+		return err
+	}
+	channel, status := s.find(&q, st.Remote())
+	if channel == nil {
+		return st.Write(&pb.Response{Status: status})
+	}
+	return channel.serve(ctx, st, &q)
+}
+
+func (s *Server) find(q *pb.Request, reader peer.ID) (*Sync, pb.Status) {
+	if len(q.Scope) > MaxScope || q.To < q.From || q.To-q.From >= MaxRange {
+		return nil, pb.Status_STATUS_BAD_REQUEST
+	}
+	return s.Channel(q.Scope, reader), pb.Status_STATUS_UNAUTHORIZED
+}
+
+// serve answers a request that may be answered.
+func (s *Sync) serve(ctx context.Context, st *stream.Stream, q *pb.Request) error {
+	s.awaitPending(ctx, q.From)
+	height := s.Position().Height
+	if q.From >= height {
+		s.metrics.served(pb.Status_STATUS_NOT_FOUND)
+		return st.Write(&pb.Response{Status: pb.Status_STATUS_NOT_FOUND, Height: height})
+	}
+	s.metrics.served(pb.Status_STATUS_OK)
+	if err := st.Write(&pb.Response{Status: pb.Status_STATUS_OK, Height: height}); err != nil {
+		return err
+	}
+	for number, sent := q.From, 0; number <= min(q.To, height-1) && sent < responseBytes; number++ {
+		n, err := s.send(st, number)
+		if err != nil {
+			return err
+		}
+		sent += n
+	}
+	return nil
+}
+
+// awaitPending waits a moment for a block that has been verified and announced, and is being committed.
+func (s *Sync) awaitPending(ctx context.Context, number uint64) {
+	s.mu.Lock()
+	pending := number >= s.at.Height && number < max(s.ending, s.at.Height+1)
+	s.mu.Unlock()
+	if pending {
+		ctx, cancel := context.WithTimeout(ctx, pendingWait)
+		defer cancel()
+		_ = s.WaitHeight(ctx, number+1)
+	}
+}
+
+// send sends one block in chunks.
+func (s *Sync) send(st *stream.Stream, number uint64) (int, error) {
+	raw, err := s.Ledger.Bytes(number)
+	if err != nil {
+		return 0, err
+	}
+	if extra := len(raw) - chunkBytes; extra > 0 {
+		release, err := st.Reserve(extra)
+		if err != nil {
+			return 0, err
+		}
+		defer release()
+	}
+	for at := 0; at < len(raw); at += chunkBytes {
+		chunk := &pb.Chunk{Number: number, Size: uint64(len(raw)), Data: raw[at:min(at+chunkBytes, len(raw))]}
+		if err := st.Write(chunk); err != nil {
+			return 0, err
+		}
+	}
+	return len(raw), nil
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package blocksync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/weft-p2p/weft/internal/block"
+	"github.com/weft-p2p/weft/msp/channelconfig"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
+)
+
+// ErrRejected says that a block of our own source did not verify: the source is faulty or lies, and another should be asked.
+var ErrRejected = errors.New("blocksync: block of our own source rejected")
+
+// Ledger is where blocks are committed. One goroutine appends, many read.
+type Ledger interface {
+	// Height is the number of the next block.
+	Height() uint64
+	// Append commits blocks, the first with number Height, each the successor of the one before; they are durable when it
+	// returns. An error ends the channel.
+	Append(blocks ...*common.Block) error
+	// Bytes is a committed block as it is marshalled, an error if it is not there. The caller may keep but not change it.
+	Bytes(number uint64) ([]byte, error)
+	// HeaderHash is the header hash of a committed block, an error if it is not there.
+	HeaderHash(number uint64) ([]byte, error)
+}
+
+// Config says what a channel's sync needs.
+type Config struct {
+	Channel string // for the log and the metrics
+	Scope   string // names the channel in requests; not its name
+	Host    host.Host
+	Ledger  Ledger
+	// Verifier stands at the ledger's height. It belongs to the Sync from now on.
+	Verifier *channelconfig.Verifier
+	// MayAsk says whether a peer may be asked for blocks.
+	MayAsk func(peer.ID) bool
+	// Verified, if set, is called with every block that has been verified, before it is committed; from is empty for blocks
+	// of our own source. It must not wait for the ledger.
+	Verified func(b *common.Block, from peer.ID)
+	// Committed, if set, is called after every commit with the new height and, if the configuration changed, with the new
+	// one. It is called by the writer, which goes on when it returns.
+	Committed func(height uint64, changed *channelconfig.Bundle)
+
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Position is where the chain stands, at one moment.
+type Position struct {
+	Height uint64                // number of the next block
+	Head   []byte                // header hash of block Height-1
+	Bundle *channelconfig.Bundle // configuration in force for block Height
+}
+
+// Sync keeps one channel's copy of the chain complete. Its methods are safe for concurrent use.
+type Sync struct {
+	Config
+	metrics *metrics
+	wakeup  chan struct{} // to the writer: there may be a candidate for the next number
+	replan  chan struct{} // to the fetcher: the planner has heard something
+
+	mu      sync.Mutex // guards all below
+	at      Position
+	ending  uint64 // height once the append under way is done
+	buffer  *Buffer
+	tip     *Tip
+	planner *Planner
+	fault   error         // what was wrong with our own source's last block; Submit returns it once
+	moved   chan struct{} // closed and replaced at each commit
+}
+
+// New makes the sync of a channel whose ledger holds at least the genesis block.
+func New(c Config) (*Sync, error) {
+	height := c.Ledger.Height()
+	if height == 0 || c.Verifier.Next() != height {
+		return nil, fmt.Errorf("blocksync: ledger of channel %s at height %d, verifier at %d", c.Channel, height, c.Verifier.Next())
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	m, err := newMetrics(c.Registerer, c.Channel)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sync{
+		Config: c, metrics: m,
+		wakeup: make(chan struct{}, 1), replan: make(chan struct{}, 1), moved: make(chan struct{}),
+		at:     Position{Height: height, Head: c.Verifier.PreviousHash(), Bundle: c.Verifier.Bundle()},
+		buffer: NewBuffer(height), tip: NewTip(), ending: height,
+	}
+	s.planner = NewPlanner(height, s.buffer.Has)
+	m.height(height)
+	return s, nil
+}
+
+// Run commits and fetches until ctx ends or the ledger fails, and waits for whatever it started. It returns the ledger's
+// error, nil when ctx ended.
+func (s *Sync) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.write(ctx) })
+	g.Go(func() error { s.fetch(ctx); return nil })
+	return g.Wait()
+}
+
+// Submit hands over a block of our own source and waits until there is room for it: that is the back-pressure to the
+// ordering service. It returns nil when the block is stored or not needed any more, ctx's error, or [ErrRejected] once
+// after a block of our own source did not verify.
+func (s *Sync) Submit(ctx context.Context, b *common.Block) error {
+	c, err := candidate(b, "")
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRejected, err)
+	}
+	for {
+		outcome, moved, err := s.submit(c)
+		if err != nil || outcome != Full && outcome != Beyond {
+			return err
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *Sync) submit(c Candidate) (Outcome, <-chan struct{}, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.fault; err != nil {
+		s.fault = nil
+		return Stale, nil, err
+	}
+	outcome := s.buffer.Add(c)
+	if outcome == Stored {
+		wake(s.wakeup)
+	}
+	return outcome, s.moved, nil
+}
+
+// Offer hands over a block that a peer brought. It never waits; what is not stored can be fetched again.
+func (s *Sync) Offer(b *common.Block, from peer.ID) Outcome {
+	c, err := candidate(b, from)
+	if err != nil {
+		return Full
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	outcome := s.buffer.Add(c)
+	if outcome == Stored {
+		wake(s.wakeup)
+		wake(s.replan)
+	}
+	s.metrics.buffered(s.buffer.Len())
+	return outcome
+}
+
+func candidate(b *common.Block, from peer.ID) (Candidate, error) {
+	if err := block.Normalize(b); err != nil {
+		return Candidate{}, err
+	}
+	return Candidate{Block: b, From: from, Size: proto.Size(b)}, nil
+}
+
+// Have says that a peer has all blocks below height: it announced the last of them, or told its height. If we lack any, it
+// is asked at once.
+func (s *Sync) Have(id peer.ID, height uint64) {
+	s.plan(func(now time.Time) { s.planner.Have(now, id, height) })
+}
+
+// Gone says that a peer is not to be asked any more.
+func (s *Sync) Gone(id peer.ID) { s.plan(func(time.Time) { s.planner.Gone(id) }) }
+
+// Streaming says whether our own block source is delivering at the moment. While it is, others are asked a little later.
+func (s *Sync) Streaming(on bool) { s.plan(func(now time.Time) { s.planner.Streaming(now, on) }) }
+
+func (s *Sync) plan(tell func(now time.Time)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tell(time.Now())
+	wake(s.replan)
+}
+
+// Extend adds a header above the height that was verified and links, so that the next one can be judged before the body of
+// this one is here.
+func (s *Sync) Extend(number uint64, hash []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if number >= s.at.Height && number < s.at.Height+Window {
+		s.tip.Extend(number, hash)
+	}
+}
+
+// Position is where the chain stands.
+func (s *Sync) Position() Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
+}
+
+// Highest is the greatest height that any peer claims, or our own.
+func (s *Sync) Highest() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(s.at.Height, s.planner.Highest())
+}
+
+// HashAt is the header hash of a committed block or of one on the header tip, nil if there is none.
+func (s *Sync) HashAt(number uint64) []byte {
+	s.mu.Lock()
+	height, tip := s.at.Height, s.tip.HashAt(number)
+	s.mu.Unlock()
+	if number >= height {
+		return tip
+	}
+	hash, err := s.Ledger.HeaderHash(number)
+	if err != nil {
+		s.Log.Error("read header hash", "number", number, "err", err)
+		return nil
+	}
+	return hash
+}
+
+// WaitHeight blocks until the height is at least height or ctx ends.
+func (s *Sync) WaitHeight(ctx context.Context, height uint64) error {
+	for {
+		s.mu.Lock()
+		now, moved := s.at.Height, s.moved
+		s.mu.Unlock()
+		if now >= height {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// wake leaves a token: whoever waits looks again. Tokens do not add up.
+func wake(ch chan<- struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}

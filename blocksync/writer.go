@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package blocksync
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/weft-p2p/weft/internal/block"
+	"github.com/weft-p2p/weft/msp/channelconfig"
+)
+
+// A batch shares one sync of the disk; it is what is there, up to these bounds, and never waited for.
+const (
+	batchBlocks = 64
+	batchBytes  = 8 << 20
+)
+
+// write is the one writer: it verifies the candidates for the next number, commits those that hold, and goes on.
+func (s *Sync) write(ctx context.Context) error {
+	for {
+		batch, err := s.next()
+		if err != nil {
+			return err
+		}
+		if len(batch.blocks) > 0 {
+			if err := s.commit(batch); err != nil {
+				return err
+			}
+			continue
+		}
+		select {
+		case <-s.wakeup:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// batch is a run of verified blocks.
+type batch struct {
+	blocks  []*common.Block
+	fromUs  int                   // how many of them our own source brought
+	changed *channelconfig.Bundle // the configuration after the last configuration block among them
+}
+
+// next verifies what is there from the next number on.
+func (s *Sync) next() (batch, error) {
+	var b batch
+	for size := 0; len(b.blocks) < batchBlocks && size < batchBytes; {
+		c, ok := s.verified()
+		if !ok {
+			break
+		}
+		if s.Verified != nil {
+			s.Verified(c.Block, c.From)
+		}
+		before := s.Verifier.Bundle()
+		if err := s.Verifier.Advance(c.Block); err != nil {
+			return b, fmt.Errorf("advance past block %d: %w", c.Block.Header.Number, err)
+		}
+		if after := s.Verifier.Bundle(); after != before {
+			b.changed = after
+		}
+		if c.From == "" {
+			b.fromUs++
+		}
+		b.blocks = append(b.blocks, c.Block)
+		size += c.Size
+	}
+	return b, nil
+}
+
+// verified returns the first candidate for the verifier's next number that verifies. Those before it are dropped, and held
+// against who brought them.
+func (s *Sync) verified() (Candidate, bool) {
+	number := s.Verifier.Next()
+	s.mu.Lock()
+	candidates := append([]Candidate(nil), s.buffer.At(number)...)
+	s.mu.Unlock()
+	for _, c := range candidates {
+		err := s.Verifier.Verify(c.Block)
+		if err == nil {
+			return c, true
+		}
+		s.reject(c, err)
+	}
+	return Candidate{}, false
+}
+
+func (s *Sync) reject(c Candidate, why error) {
+	s.metrics.rejected()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buffer.Drop(c.Block.Header.Number, c.From)
+	wake(s.replan)
+	if c.From == "" {
+		s.fault = fmt.Errorf("%w: %w", ErrRejected, why)
+		return
+	}
+	s.planner.Lied(time.Now(), c.From)
+	s.Log.Debug("block rejected", "number", c.Block.Header.Number, "peer", c.From, "err", why)
+}
+
+// commit appends the batch and tells everybody.
+func (s *Sync) commit(b batch) error {
+	end := b.blocks[0].Header.Number + uint64(len(b.blocks))
+	s.mu.Lock()
+	s.ending = end
+	s.mu.Unlock()
+	start := time.Now()
+	if err := s.Ledger.Append(b.blocks...); err != nil {
+		return fmt.Errorf("commit blocks %d to %d of channel %s: %w", b.blocks[0].Header.Number, end-1, s.Channel, err)
+	}
+	s.metrics.committed(end, len(b.blocks), b.fromUs, time.Since(start))
+	s.advance(b, end)
+	if s.Committed != nil {
+		s.Committed(end, b.changed)
+	}
+	return nil
+}
+
+func (s *Sync) advance(b batch, height uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, committed := range b.blocks {
+		if expected := s.tip.HashAt(committed.Header.Number); expected != nil && !bytes.Equal(expected, block.HeaderHash(committed.Header)) {
+			s.tip.Reset()
+		}
+	}
+	s.at = Position{Height: height, Head: s.Verifier.PreviousHash(), Bundle: s.Verifier.Bundle()}
+	s.buffer.Advance(height)
+	s.tip.Advance(height)
+	s.planner.Committed(time.Now(), height)
+	s.metrics.buffered(s.buffer.Len())
+	close(s.moved)
+	s.moved = make(chan struct{})
+	wake(s.replan)
+}
