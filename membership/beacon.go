@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package membership
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/weft-p2p/weft/msp"
+)
+
+// minGap is the least time between two heartbeats on one topic. What happens
+// within it goes out together.
+const minGap = 200 * time.Millisecond
+
+// Sequence counts the heartbeats of a node. All its beacons draw from the same
+// one, so that its heartbeats are ordered whatever topic they take. It starts
+// anew with the process, because that starts a new incarnation.
+type Sequence struct{ last atomic.Uint64 }
+
+func (s *Sequence) next() uint64 { return s.last.Add(1) }
+
+// BeaconConfig is what a Beacon needs. Everything without a default is required.
+// The functions are called by one goroutine at a time and must not block long.
+type BeaconConfig struct {
+	Scope    string        // name of the topic it publishes on
+	Interval time.Duration // default: DefaultTiming().AliveInterval
+	Sequence *Sequence     // shared by all beacons of the node
+	// Compose says what to tell: on a channel's topic that channel alone, on
+	// the organization's topic all channels. A channel is listed there before
+	// its own beacon starts and no more before that one leaves.
+	Compose func() ([]ma.Multiaddr, []ChannelState)
+	Publish func(ctx context.Context, data []byte) error
+	Record  func() *msp.Record // the current one, and its signer
+	Signer  func() *msp.SigningIdentity
+	Log     *slog.Logger // default: none
+	Rand    *rand.Rand   // jitter; default: seeded by the runtime
+}
+
+// Beacon tells a topic that we are here: at start, every interval, soon after a
+// Poke, and once more when we leave.
+type Beacon struct {
+	c       BeaconConfig
+	poke    chan struct{} // 1-buffered: pokes coalesce
+	left    chan struct{} // closed by Leave
+	leaving sync.Once
+	silent  bool // of Run: the last heartbeat did not get out
+}
+
+// NewBeacon returns a beacon that is not yet running.
+func NewBeacon(c BeaconConfig) (*Beacon, error) {
+	if c.Scope == "" || c.Sequence == nil || c.Compose == nil || c.Publish == nil || c.Record == nil || c.Signer == nil {
+		return nil, errors.New("membership: a beacon needs scope, sequence, compose, publish, record and signer")
+	}
+	c.Interval = cmp.Or(c.Interval, DefaultTiming().AliveInterval)
+	if c.Interval < 2*minGap {
+		return nil, fmt.Errorf("membership: heartbeat interval %s is below %s", c.Interval, 2*minGap)
+	}
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
+	if c.Rand == nil {
+		c.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	}
+	return &Beacon{c: c, poke: make(chan struct{}, 1), left: make(chan struct{})}, nil
+}
+
+// Poke asks for a heartbeat soon: somebody new should hear of us, or we have
+// something new to say. Pokes that keep coming are answered at growing gaps, up
+// to the interval, so that a crowd that joins does not make everybody shout.
+// It never blocks and may be called by anybody at any time.
+func (b *Beacon) Poke() {
+	select {
+	case b.poke <- struct{}{}:
+	default:
+	}
+}
+
+// Run publishes until ctx ends or Leave is called, and returns nil. A heartbeat
+// that cannot be published is a warning, once until it works again.
+func (b *Beacon) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var last time.Time
+	gap, poked := minGap, false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-b.left:
+			return nil
+		case <-b.poke:
+			poked = true
+			timer.Reset(time.Until(last.Add(gap)))
+		case <-timer.C:
+			gap = b.nextGap(gap, poked)
+			poked, last = false, time.Now()
+			b.beat(ctx)
+			timer.Reset(b.jittered())
+		}
+	}
+}
+
+func (b *Beacon) nextGap(gap time.Duration, poked bool) time.Duration {
+	if !poked {
+		return minGap
+	}
+	return min(2*gap, b.c.Interval*9/10)
+}
+
+// jittered spreads the heartbeats of nodes that started together: within a
+// tenth of the interval.
+func (b *Beacon) jittered() time.Duration {
+	return time.Duration(float64(b.c.Interval) * (0.9 + 0.2*b.c.Rand.Float64()))
+}
+
+// Leave publishes the last heartbeat, which says goodbye, and ends Run. Further
+// calls do nothing.
+func (b *Beacon) Leave(ctx context.Context) (err error) {
+	b.leaving.Do(func() {
+		close(b.left) // before the sequence is drawn: see beat
+		err = b.send(ctx, Heartbeat{Sequence: b.c.Sequence.next(), Leaving: true})
+	})
+	return err
+}
+
+func (b *Beacon) beat(ctx context.Context) {
+	// Drawn first: whatever is said under a later number than a goodbye's was
+	// decided after it. Here that is nothing, on the topic of the organization
+	// it is a list without the channel that was left.
+	h := Heartbeat{Sequence: b.c.Sequence.next()}
+	select {
+	case <-b.left:
+		return
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.c.Interval)
+	defer cancel()
+	h.Addrs, h.Channels = b.c.Compose()
+	err := b.send(ctx, h)
+	switch {
+	case ctx.Err() == context.Canceled:
+	case err != nil && !b.silent:
+		b.c.Log.Warn("heartbeat not published, others will think that this node is dead", "topic", b.c.Scope, "err", err)
+	case err == nil && b.silent:
+		b.c.Log.Info("heartbeats are published again", "topic", b.c.Scope)
+	}
+	b.silent = err != nil
+}
+
+func (b *Beacon) send(ctx context.Context, h Heartbeat) error {
+	content, err := h.Marshal()
+	if err != nil {
+		return err
+	}
+	sealed, err := msp.Seal(Purpose, b.c.Scope, b.c.Record(), b.c.Signer(), content)
+	if err != nil {
+		return fmt.Errorf("seal heartbeat: %w", err)
+	}
+	if err := b.c.Publish(ctx, sealed); err != nil {
+		return fmt.Errorf("publish heartbeat: %w", err)
+	}
+	return nil
+}
