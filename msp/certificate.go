@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package msp
+
+import (
+	"bytes"
+	"crypto/elliptic"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/pem"
+	"errors"
+	"fmt"
+)
+
+const pemCertificate = "CERTIFICATE"
+
+// firstCertificate reads the first PEM block of data, as Fabric reads every
+// certificate of a configuration: the block's type and what follows it do not
+// matter.
+func firstCertificate(data []byte) (*x509.Certificate, error) {
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return nil, errors.New("no PEM block: expected -----BEGIN CERTIFICATE-----")
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("parse certificate: %w", err)
+	}
+	return canonicalCertificate(cert)
+}
+
+// wellFormedCertificate demands what Fabric's IsWellFormed demands of an
+// identity on the wire: one PEM block of type CERTIFICATE or none, nothing
+// after it, and an ECDSA certificate signature in canonical DER.
+func wellFormedCertificate(data []byte) (*x509.Certificate, error) {
+	block, rest := pem.Decode(data)
+	switch {
+	case block == nil:
+		return nil, errors.New("no PEM block: expected -----BEGIN CERTIFICATE-----")
+	case len(rest) > 0:
+		return nil, fmt.Errorf("%d bytes after the PEM block", len(rest))
+	case block.Type != pemCertificate && block.Type != "":
+		return nil, fmt.Errorf("PEM type %q, want %s", block.Type, pemCertificate)
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("parse certificate: %w", err)
+	}
+	if err := canonicalSignature(cert); err != nil {
+		return nil, err
+	}
+	return canonicalCertificate(cert)
+}
+
+func canonicalSignature(cert *x509.Certificate) error {
+	if !signedWithECDSA(cert) {
+		return nil
+	}
+	rs, err := parseECDSA(cert.Signature)
+	if err != nil {
+		return fmt.Errorf("certificate signature: %w", err)
+	}
+	der, err := asn1.Marshal(rs)
+	if err != nil {
+		return fmt.Errorf("encode certificate signature: %w", err)
+	}
+	if !bytes.Equal(der, cert.Signature) {
+		return errors.New("certificate signature is not in canonical DER")
+	}
+	return nil
+}
+
+// signedCertificate is the outer SEQUENCE of RFC 5280, section 4.1.
+type signedCertificate struct {
+	TBS, Algorithm asn1.RawValue
+	Signature      asn1.BitString
+}
+
+// canonicalCertificate rewrites an ECDSA certificate signature in high-S form
+// to low-S form, as Fabric does before it uses a certificate: otherwise anybody
+// could turn one certificate into two that hash differently, and vote twice.
+//
+// Fabric takes the curve from the issuer's key. Here no issuer is at hand, and
+// none is needed: R and S are spread evenly below the order, so that the
+// smallest order above both is the right one but for a chance of 2^-64, and
+// then the certificate merely fails to verify.
+func canonicalCertificate(cert *x509.Certificate) (*x509.Certificate, error) {
+	if !signedWithECDSA(cert) {
+		return cert, nil
+	}
+	rs, err := parseECDSA(cert.Signature)
+	if err != nil {
+		return nil, fmt.Errorf("certificate signature: %w", err)
+	}
+	curve := issuerCurve(rs)
+	if curve == nil || !isHighS(curve, rs.S) {
+		return cert, nil
+	}
+	return withLowS(cert, curve)
+}
+
+func withLowS(cert *x509.Certificate, curve elliptic.Curve) (*x509.Certificate, error) {
+	var parts signedCertificate
+	if _, err := asn1.Unmarshal(cert.Raw, &parts); err != nil {
+		return nil, fmt.Errorf("split certificate: %w", err)
+	}
+	sig, err := lowS(curve, cert.Signature)
+	if err != nil {
+		return nil, fmt.Errorf("certificate signature: %w", err)
+	}
+	parts.Signature = asn1.BitString{Bytes: sig, BitLength: 8 * len(sig)}
+	der, err := asn1.Marshal(parts)
+	if err != nil {
+		return nil, fmt.Errorf("join certificate: %w", err)
+	}
+	return x509.ParseCertificate(der)
+}
+
+func issuerCurve(rs ecdsaSignature) elliptic.Curve {
+	for _, c := range []elliptic.Curve{elliptic.P224(), elliptic.P256(), elliptic.P384(), elliptic.P521()} {
+		if n := c.Params().N; rs.R.Cmp(n) < 0 && rs.S.Cmp(n) < 0 {
+			return c
+		}
+	}
+	return nil
+}
+
+func signedWithECDSA(cert *x509.Certificate) bool {
+	switch cert.SignatureAlgorithm {
+	case x509.ECDSAWithSHA1, x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512:
+		return true
+	}
+	return false
+}

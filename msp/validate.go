@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package msp
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	mspproto "github.com/hyperledger/fabric-protos-go-apiv2/msp"
+)
+
+// Validate reports whether the organization vouches for the identity: supported
+// key, not a CA, exactly one chain to a root whose issuing CA issues no other
+// CA, not revoked, organizational units as configured. Expiry does not count.
+// The error is ErrUnknownCA, ErrRevoked or ErrInvalid.
+func (m *MSP) Validate(id *Identity) error {
+	_, err := m.certify(id)
+	return err
+}
+
+// IsPeer reports whether the identity is valid and may act as a peer: when
+// NodeOUs are on it must carry the peer OU, else any member may. The errors are
+// those of Validate, and ErrPrincipal.
+func (m *MSP) IsPeer(id *Identity) error {
+	if !m.nodes.enabled {
+		return m.Validate(id)
+	}
+	return m.hasRole(id, mspproto.MSPRole_PEER)
+}
+
+// hasRole is Fabric's rule for the roles that NodeOUs tell apart.
+func (m *MSP) hasRole(id *Identity, role mspproto.MSPRole_MSPRoleType) error {
+	if err := m.Validate(id); err != nil {
+		return err
+	}
+	return m.nodes.match(id, role)
+}
+
+// certify validates an identity and returns who certified its OUs. Positive
+// results are remembered: nothing they depend on changes.
+func (m *MSP) certify(id *Identity) (certifier, error) {
+	if id.mspID != m.id {
+		return certifier{}, fmt.Errorf("%w: %s is not of %s", ErrInvalid, id, m.id)
+	}
+	if c, ok := m.valid.Get(id.digest); ok {
+		return c, nil
+	}
+	c, err := m.examine(id)
+	if err != nil {
+		return certifier{}, refusal(id, err)
+	}
+	m.valid.Add(id.digest, c)
+	return c, nil
+}
+
+func (m *MSP) examine(id *Identity) (certifier, error) {
+	if err := m.supported(id.cert); err != nil {
+		return certifier{}, err
+	}
+	chain, err := m.cas.chain(id.cert)
+	if err != nil {
+		return certifier{}, err
+	}
+	if len(chain) < 2 {
+		return certifier{}, errors.New("it is a root of trust, not an identity")
+	}
+	if m.cas.isInternal(chain[1]) {
+		return certifier{}, fmt.Errorf("its issuer %q issues CAs, not identities", chain[1].Subject.CommonName)
+	}
+	if err := m.revoked(id.cert, chain[1]); err != nil {
+		return certifier{}, err
+	}
+	c := certifierOf(chain[1:])
+	return c, m.checkUnits(id, c)
+}
+
+func (m *MSP) supported(cert *x509.Certificate) error {
+	if cert.IsCA {
+		return errors.New("a CA certificate cannot be an identity")
+	}
+	switch {
+	case cert.PublicKeyAlgorithm == x509.ECDSA:
+		return nil
+	case cert.PublicKeyAlgorithm == x509.Ed25519 && m.version >= V3_0:
+		return nil
+	}
+	return fmt.Errorf("%v keys are not supported by MSP version %s", cert.PublicKeyAlgorithm, m.version)
+}
+
+// refusal says why an identity is not valid, under one of the errors of
+// Validate.
+func refusal(id *Identity, err error) error {
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &unknown):
+		return fmt.Errorf("%w: %s, issued by %q", ErrUnknownCA, id, id.cert.Issuer.CommonName)
+	case errors.Is(err, ErrRevoked):
+		return fmt.Errorf("%s: %w", id, err)
+	}
+	return fmt.Errorf("%w: %s: %w", ErrInvalid, id, err)
+}
