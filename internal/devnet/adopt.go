@@ -27,18 +27,13 @@ func Adopt(config *common.Config, c Channel, now time.Time) (*common.Block, erro
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	application, err := c.adopted(old.GetGroups()[applicationGroup])
-	if err != nil {
-		return nil, err
+	application, ok := old.GetGroups()[applicationGroup]
+	if !ok {
+		return nil, fmt.Errorf("%w: the configuration of %s has no application section", ErrChannel, c.ID)
 	}
-	root, err := c.root(application)
-	if err != nil {
-		return nil, err
-	}
-	if err := distinctMSPs(root); err != nil {
-		return nil, err
-	}
-	return genesisBlock(c.ID, root, now)
+	application = proto.Clone(application).(*common.ConfigGroup)
+	resetVersions(application)
+	return c.block(editGroup(application), now)
 }
 
 // inherit fills what c leaves open from the channel group old.
@@ -72,24 +67,6 @@ func (c *Channel) inherit(old *common.ConfigGroup) error {
 		c.Capability = V3_0
 	}
 	return nil
-}
-
-// adopted is a copy of the application group with the organizations of c added, its versions starting anew.
-func (c *Channel) adopted(old *common.ConfigGroup) (*common.ConfigGroup, error) {
-	if old == nil {
-		return nil, fmt.Errorf("%w: the configuration of %s has no application section", ErrChannel, c.ID)
-	}
-	group := proto.Clone(old).(*common.ConfigGroup)
-	resetVersions(group)
-	b := editGroup(group)
-	for _, org := range c.Orgs {
-		if _, taken := group.Groups[org.Name]; taken {
-			return nil, fmt.Errorf("%w: %s has an organization called %q", ErrChannel, c.ID, org.Name)
-		}
-		child, err := OrgGroup(org, c.Anchors[org.MSPID]...)
-		b.child(org.Name, child, err)
-	}
-	return b.result()
 }
 
 // distinctMSPs refuses two different definitions of one MSP ID, or one that two application organizations share:

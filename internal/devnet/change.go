@@ -13,7 +13,7 @@ import (
 // ErrNoGroup means that a configuration lacks the group that a change is about.
 var ErrNoGroup = errors.New("devnet: no such group in the configuration")
 
-// AddOrg adds an application organization, or replaces it.
+// AddOrg adds an application organization; ErrChannel when its group key is taken.
 func AddOrg(org *Org, anchors ...string) Change {
 	return func(channel *common.ConfigGroup) error {
 		application, err := subgroup(channel, applicationGroup)
@@ -21,11 +21,9 @@ func AddOrg(org *Org, anchors ...string) Change {
 			return err
 		}
 		group, err := OrgGroup(org, anchors...)
-		if err != nil {
-			return err
-		}
-		editGroup(application).child(org.Name, group, nil)
-		return nil
+		b := editGroup(application)
+		b.child(org.Name, group, err)
+		return b.err
 	}
 }
 

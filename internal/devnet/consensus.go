@@ -70,9 +70,7 @@ func (b *groupBuilder) consensusType(name string, metadata proto.Message) {
 
 func (b *groupBuilder) address(address string) (string, uint32) {
 	host, port, err := splitAddress(address)
-	if err != nil && b.err == nil {
-		b.err = err
-	}
+	b.fail(err)
 	return host, uint32(port)
 }
 
@@ -84,10 +82,10 @@ func smartBFTOptions() *smartbft.Options {
 		RequestPoolSize:           400,
 		RequestForwardTimeout:     "5s",
 		RequestComplainTimeout:    "20s",
-		RequestAutoRemoveTimeout:  "3m0s",
+		RequestAutoRemoveTimeout:  "3m",
 		ViewChangeResendInterval:  "5s",
 		ViewChangeTimeout:         "20s",
-		LeaderHeartbeatTimeout:    "1m0s",
+		LeaderHeartbeatTimeout:    "1m",
 		LeaderHeartbeatCount:      10,
 		CollectTimeout:            "1s",
 	}

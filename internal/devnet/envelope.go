@@ -11,14 +11,12 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/weft-p2p/weft/internal/block"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 const nonceSize = 24
-
-// metadataEntries is how many metadata entries a block has when it leaves an orderer (inventory 3.2).
-const metadataEntries = 5
 
 // genesisBlock wraps a channel group into block 0.
 func genesisBlock(channel string, root *common.ConfigGroup, now time.Time) (*common.Block, error) {
@@ -41,6 +39,7 @@ func genesisBlock(channel string, root *common.ConfigGroup, now time.Time) (*com
 	return blockZero(raw)
 }
 
+// blockZero is a block with number 0, no previous hash and the five metadata entries that leave an orderer (inventory 3.2).
 func blockZero(envelope []byte) (*common.Block, error) {
 	value, err := encode(&common.OrdererBlockMetadata{LastConfig: &common.LastConfig{}})
 	if err != nil {
@@ -50,18 +49,11 @@ func blockZero(envelope []byte) (*common.Block, error) {
 	if err != nil {
 		return nil, err
 	}
-	metadata := make([][]byte, metadataEntries)
-	metadata[common.BlockMetadataIndex_SIGNATURES] = entry
-	for i := range metadata {
-		if metadata[i] == nil {
-			metadata[i] = []byte{}
-		}
-	}
-	hash := sha256.Sum256(envelope)
+	data := &common.BlockData{Data: [][]byte{envelope}}
 	return &common.Block{
-		Header:   &common.BlockHeader{DataHash: hash[:]},
-		Data:     &common.BlockData{Data: [][]byte{envelope}},
-		Metadata: &common.BlockMetadata{Metadata: metadata},
+		Header:   &common.BlockHeader{DataHash: block.DataHash(data)},
+		Data:     data,
+		Metadata: &common.BlockMetadata{Metadata: [][]byte{entry, {}, {}, {}, {}}},
 	}, nil
 }
 

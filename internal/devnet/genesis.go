@@ -55,15 +55,37 @@ func Genesis(c Channel, now time.Time) (*common.Block, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	application, err := c.application()
+	application := newGroup()
+	application.capability("V2_5")
+	application.implicitBasics()
+	application.implicit(endorsement, endorsement, common.ImplicitMetaPolicy_MAJORITY)
+	application.implicit(lifecycle, endorsement, common.ImplicitMetaPolicy_MAJORITY)
+	return c.block(application, now)
+}
+
+// block adds the organizations of c to an application group and wraps everything into block 0.
+func (c *Channel) block(application *groupBuilder, now time.Time) (*common.Block, error) {
+	for _, org := range c.Orgs {
+		group, err := OrgGroup(org, c.Anchors[org.MSPID]...)
+		application.child(org.Name, group, err)
+	}
+	root := newGroup()
+	root.value("HashingAlgorithm", &common.HashingAlgorithm{Name: "SHA256"})
+	root.value("BlockDataHashingStructure", &common.BlockDataHashingStructure{Width: math.MaxUint32})
+	root.capability(c.Capability)
+	root.implicitBasics()
+	group, err := application.result()
+	root.child(applicationGroup, group, err)
+	group, err = c.ordering()
+	root.child(ordererGroup, group, err)
+	channel, err := root.result()
 	if err != nil {
 		return nil, err
 	}
-	root, err := c.root(application)
-	if err != nil {
+	if err := distinctMSPs(channel); err != nil {
 		return nil, err
 	}
-	return genesisBlock(c.ID, root, now)
+	return genesisBlock(c.ID, channel, now)
 }
 
 // complete fills in defaults and checks what the builders take for granted.
@@ -90,32 +112,7 @@ func (c *Channel) complete() error {
 	return nil
 }
 
-// root is the channel group around an application group.
-func (c *Channel) root(application *common.ConfigGroup) (*common.ConfigGroup, error) {
-	b := newGroup()
-	b.value("HashingAlgorithm", &common.HashingAlgorithm{Name: "SHA256"})
-	b.value("BlockDataHashingStructure", &common.BlockDataHashingStructure{Width: math.MaxUint32})
-	b.capability(c.Capability)
-	b.implicitBasics()
-	b.child(applicationGroup, application, nil)
-	ordering, err := c.ordering()
-	b.child(ordererGroup, ordering, err)
-	return b.result()
-}
-
-func (c *Channel) application() (*common.ConfigGroup, error) {
-	b := newGroup()
-	b.capability("V2_5")
-	b.implicitBasics()
-	b.implicit(endorsement, endorsement, common.ImplicitMetaPolicy_MAJORITY)
-	b.implicit(lifecycle, endorsement, common.ImplicitMetaPolicy_MAJORITY)
-	for _, org := range c.Orgs {
-		group, err := OrgGroup(org, c.Anchors[org.MSPID]...)
-		b.child(org.Name, group, err)
-	}
-	return b.result()
-}
-
+// ordering is the Orderer group.
 func (c *Channel) ordering() (*common.ConfigGroup, error) {
 	b := newGroup()
 	b.value(batchSizeKey, &orderer.BatchSize{

@@ -65,9 +65,7 @@ func (b *groupBuilder) anchors(addresses []string) {
 	peers := &peer.AnchorPeers{}
 	for _, address := range addresses {
 		host, port, err := splitAddress(address)
-		if err != nil && b.err == nil {
-			b.err = err
-		}
+		b.fail(err)
 		peers.AnchorPeers = append(peers.AnchorPeers, &peer.AnchorPeer{Host: host, Port: int32(port)})
 	}
 	b.value(anchorsKey, peers)
@@ -89,11 +87,11 @@ func encode(m proto.Message) ([]byte, error) {
 func splitAddress(address string) (host string, port uint16, err error) {
 	host, text, err := net.SplitHostPort(address)
 	if err != nil {
-		return "", 0, fmt.Errorf("address %q: %w", address, err)
+		return "", 0, fmt.Errorf("%w: address %q: %w", ErrChannel, address, err)
 	}
 	number, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
-		return "", 0, fmt.Errorf("address %q: %w", address, err)
+		return "", 0, fmt.Errorf("%w: address %q: %w", ErrChannel, address, err)
 	}
 	return host, uint16(number), nil
 }

@@ -3,6 +3,8 @@
 package devnet
 
 import (
+	"fmt"
+
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	mspproto "github.com/hyperledger/fabric-protos-go-apiv2/msp"
 	"google.golang.org/protobuf/proto"
@@ -47,12 +49,17 @@ func (b *groupBuilder) result() (*common.ConfigGroup, error) {
 	return b.group, nil
 }
 
+// fail keeps the first error.
+func (b *groupBuilder) fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
 // encode marshals m into the group; nil after an error.
 func (b *groupBuilder) encode(m proto.Message) []byte {
 	raw, err := encode(m)
-	if err != nil && b.err == nil {
-		b.err = err
-	}
+	b.fail(err)
 	return raw
 }
 
@@ -60,10 +67,12 @@ func (b *groupBuilder) value(key string, m proto.Message) {
 	b.group.Values[key] = &common.ConfigValue{Value: b.encode(m), ModPolicy: admins}
 }
 
+// child adds a group below, which must be new.
 func (b *groupBuilder) child(key string, group *common.ConfigGroup, err error) {
-	if err != nil && b.err == nil {
-		b.err = err
+	if _, taken := b.group.Groups[key]; taken && err == nil {
+		err = fmt.Errorf("%w: two groups called %q", ErrChannel, key)
 	}
+	b.fail(err)
 	b.group.Groups[key] = group
 }
 

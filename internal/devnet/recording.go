@@ -3,6 +3,7 @@
 package devnet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/weft-p2p/weft/internal/block"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -40,11 +42,11 @@ func ReadTransactions(dir string) (*Recording, error) {
 	}
 	recording := &Recording{}
 	for _, path := range files {
-		block, err := readBlock(path)
+		b, err := readBlock(path)
 		if err != nil {
 			return nil, err
 		}
-		if err := recording.add(block); err != nil {
+		if err := recording.add(b); err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrRecording, path, err)
 		}
 	}
@@ -97,49 +99,48 @@ func readBlock(path string) (*common.Block, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	block := &common.Block{}
-	if err := proto.Unmarshal(raw, block); err != nil {
+	b := &common.Block{}
+	if err := proto.Unmarshal(raw, b); err != nil {
 		return nil, fmt.Errorf("%w: %s is no block: %w", ErrRecording, path, err)
 	}
-	return block, nil
+	return b, nil
 }
 
 // add takes the transactions of one more block.
-func (r *Recording) add(block *common.Block) error {
-	for i, raw := range block.GetData().GetData() {
-		envelope, payload, header, err := openEnvelope(raw)
+func (r *Recording) add(b *common.Block) error {
+	for i, raw := range b.GetData().GetData() {
+		header, err := block.ChannelHeader(raw)
 		if err != nil {
 			return fmt.Errorf("transaction %d: %w", i, err)
 		}
-		if r.ChannelID == "" {
-			r.ChannelID = header.GetChannelId()
-		}
+		r.ChannelID = cmp.Or(r.ChannelID, header.GetChannelId())
 		if header.GetChannelId() != r.ChannelID {
 			return fmt.Errorf("transaction %d is of channel %q, not %q", i, header.GetChannelId(), r.ChannelID)
 		}
+		envelope := &common.Envelope{}
+		if err := proto.Unmarshal(raw, envelope); err != nil {
+			return fmt.Errorf("transaction %d: %w", i, err)
+		}
 		if header.GetType() != int32(common.HeaderType_CONFIG) {
 			r.Transactions = append(r.Transactions, envelope)
-			continue
-		}
-		content := &common.ConfigEnvelope{}
-		if err := proto.Unmarshal(payload.GetData(), content); err != nil {
+		} else if r.Config, err = configOf(envelope); err != nil {
 			return fmt.Errorf("configuration: %w", err)
 		}
-		r.Config = content.GetConfig()
 	}
 	return nil
 }
 
-func openEnvelope(raw []byte) (*common.Envelope, *common.Payload, *common.ChannelHeader, error) {
-	envelope, payload, header := &common.Envelope{}, &common.Payload{}, &common.ChannelHeader{}
-	if err := proto.Unmarshal(raw, envelope); err != nil {
-		return nil, nil, nil, fmt.Errorf("envelope: %w", err)
-	}
+// configOf returns the configuration in a CONFIG transaction.
+func configOf(envelope *common.Envelope) (*common.Config, error) {
+	payload, content := &common.Payload{}, &common.ConfigEnvelope{}
 	if err := proto.Unmarshal(envelope.GetPayload(), payload); err != nil {
-		return nil, nil, nil, fmt.Errorf("payload: %w", err)
+		return nil, err
 	}
-	if err := proto.Unmarshal(payload.GetHeader().GetChannelHeader(), header); err != nil {
-		return nil, nil, nil, fmt.Errorf("channel header: %w", err)
+	if err := proto.Unmarshal(payload.GetData(), content); err != nil {
+		return nil, err
 	}
-	return envelope, payload, header, nil
+	if content.GetConfig() == nil {
+		return nil, errors.New("empty")
+	}
+	return content.GetConfig(), nil
 }
