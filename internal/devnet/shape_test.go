@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/weft-p2p/weft/internal/devnet"
+	"github.com/weft-p2p/weft/msp"
 )
 
 // start is the moment at which the tests' organizations come into being.
@@ -192,4 +193,33 @@ func blankFields(m protoreflect.Message) {
 		}
 		return true
 	})
+}
+
+// unmarshalData decodes the data of an envelope's payload.
+func unmarshalData(t *testing.T, envelope *common.Envelope, m proto.Message) {
+	t.Helper()
+	payload := &common.Payload{}
+	require.NoError(t, proto.Unmarshal(envelope.GetPayload(), payload))
+	require.NoError(t, proto.Unmarshal(payload.GetData(), m))
+}
+
+// requireSigned checks who signed an envelope and what it says it is.
+func requireSigned(t *testing.T, envelope *common.Envelope, by *devnet.Node, kind common.HeaderType) {
+	t.Helper()
+	raw, err := proto.Marshal(envelope)
+	require.NoError(t, err)
+	_, payload, header := open(t, raw)
+	signer := &common.SignatureHeader{}
+	require.NoError(t, proto.Unmarshal(payload.GetHeader().GetSignatureHeader(), signer))
+	require.Equal(t, by.Serialize(), signer.GetCreator())
+	require.EqualValues(t, kind, header.GetType())
+	require.Empty(t, header.GetTxId(), "configuration has no transaction ID after the genesis block")
+	requireVerifies(t, by, envelope.GetPayload(), envelope.GetSignature())
+}
+
+func requireVerifies(t *testing.T, by *devnet.Node, msg, signature []byte) {
+	t.Helper()
+	id, err := msp.ParseIdentity(by.Serialize())
+	require.NoError(t, err)
+	require.NoError(t, id.Verify(msg, signature))
 }
