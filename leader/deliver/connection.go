@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deliver
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/weft-p2p/weft/msp/channelconfig"
+)
+
+const (
+	// MaxMessage is Fabric's limit for a gRPC message in either direction, in bytes.
+	MaxMessage = 100 * 1024 * 1024
+	// DefaultConnTimeout is the default of peer.deliveryclient.connTimeout.
+	DefaultConnTimeout = 3 * time.Second
+	// DefaultKeepaliveInterval is the default of peer.keepalive.deliveryClient.interval. An orderer closes connections that ask more often.
+	DefaultKeepaliveInterval = 60 * time.Second
+	// DefaultKeepaliveTimeout is the default of peer.keepalive.deliveryClient.timeout.
+	DefaultKeepaliveTimeout = 20 * time.Second
+)
+
+// connect prepares a connection to an endpoint: the first stream dials. The caller closes it.
+func (c *Client) connect(e channelconfig.Endpoint) (*grpc.ClientConn, error) {
+	security, err := clientTLS(e, c.cfg.ClientCert)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := grpc.NewClient("passthrough:///"+e.Address,
+		grpc.WithTransportCredentials(credentials.NewTLS(security)),
+		grpc.WithContextDialer(c.cfg.Dial),
+		grpc.WithNoProxy(),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: c.cfg.ConnTimeout}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: c.cfg.KeepaliveInterval, Timeout: c.cfg.KeepaliveTimeout}),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage)),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("connect to orderer %s: %w", e.Address, err)
+	}
+	return conn, nil
+}
+
+// clientTLS trusts the TLS CAs of the endpoint's own organization, nobody else's. The name in the server's certificate is checked against
+// the host of the address.
+func clientTLS(e channelconfig.Endpoint, clientCert *tls.Certificate) (*tls.Config, error) {
+	roots := x509.NewCertPool()
+	for i, pem := range e.TLSRoots {
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("connect to orderer %s: TLS CA certificate %d of organization %s in the channel configuration is not a certificate", e.Address, i, e.MSPID)
+		}
+	}
+	conf := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	if clientCert != nil {
+		conf.Certificates = []tls.Certificate{*clientCert}
+	}
+	return conf, nil
+}
