@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"context"
+	crand "crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const (
+	// keepTag protects members with the host's connection manager.
+	keepTag = "weft-member"
+	// defaultParallel is how many attempts run at one time: enough to reach 300 members within seconds at 200 ms a round
+	// trip, and few handshakes for one core.
+	defaultParallel = 16
+	// attemptTimeout bounds one attempt: a TCP connection that is never answered, or a handshake and 5 s of authentication.
+	attemptTimeout = 15 * time.Second
+)
+
+// KeeperConfig says what a keeper needs. Host and Connected are required.
+type KeeperConfig struct {
+	Host host.Host
+	// Connected authenticates a connected peer: [Auth.Ensure]. It may block until ctx ends. An error counts like a failed
+	// dial, without ending the connection.
+	Connected func(ctx context.Context, id peer.ID) error
+	// Bootstrap are addresses where members are found, host:port or multiaddr; see [DialAddress].
+	Bootstrap []string
+	// Unreachable hears that a member whose connection was lost could not be dialed again. It must not block. Nil is allowed.
+	Unreachable func(peer.ID)
+	// Parallel bounds the attempts at one time. Zero: 16.
+	Parallel int
+	Log      *slog.Logger
+	// Rand spreads retries. Nil: seeded by chance. It belongs to the keeper while Run runs.
+	Rand       *rand.Rand
+	Registerer prometheus.Registerer
+}
+
+// Keeper keeps connections to those who are wanted. gossipsub does not come back after a partition, and nobody else would.
+// It says only who is wanted and when to try again; addresses come from the host's peer routing, and resolving, ranking,
+// de-duplication and trimming stay libp2p's. Want and Anchors are safe for concurrent use, before Run and while it runs.
+type Keeper struct {
+	cfg     KeeperConfig
+	metrics *keeperMetrics
+	changed chan struct{} // holds one: the wishes below changed
+
+	mu      sync.Mutex // guards wanted and anchors
+	wanted  map[peer.ID]struct{}
+	anchors []string
+}
+
+// NewKeeper allocates; nothing is dialed before Run.
+func NewKeeper(cfg KeeperConfig) *Keeper {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Parallel == 0 {
+		cfg.Parallel = defaultParallel
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = newRand()
+	}
+	return &Keeper{cfg: cfg, metrics: newKeeperMetrics(cfg.Registerer), changed: make(chan struct{}, 1)}
+}
+
+func newRand() *rand.Rand {
+	var seed [32]byte
+	_, _ = crand.Read(seed[:]) // never fails, see crypto/rand
+	return rand.New(rand.NewChaCha8(seed))
+}
+
+// Want sets the members to be connected, in place of those of the last call. The map stays the caller's.
+func (k *Keeper) Want(ids map[peer.ID]struct{}) {
+	k.mu.Lock()
+	k.wanted = maps.Clone(ids)
+	k.mu.Unlock()
+	k.wake()
+}
+
+// Anchors sets addresses that are treated like Bootstrap, in place of those of the last call.
+func (k *Keeper) Anchors(set []string) {
+	k.mu.Lock()
+	k.anchors = slices.Clone(set)
+	k.mu.Unlock()
+	k.wake()
+}
+
+func (k *Keeper) wake() {
+	select {
+	case k.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Run keeps connections until ctx ends. When it returns no attempt is under way and nobody is protected any more;
+// connections stay. It returns an error only when the host's events cannot be had.
+func (k *Keeper) Run(ctx context.Context) error {
+	sub, err := k.cfg.Host.EventBus().Subscribe(new(event.EvtPeerConnectednessChanged), eventbus.BufSize(256), eventbus.Name("weft/keeper"))
+	if err != nil {
+		return fmt.Errorf("watch connections: %w", err)
+	}
+	defer sub.Close()
+	r := &keeping{
+		Keeper: k, plan: newPlan(k.cfg.Host.ID(), k.cfg.Rand),
+		results: make(chan attempt, k.cfg.Parallel), protected: make(map[peer.ID]struct{}), alone: true,
+	}
+	defer r.protect(nil)
+	defer r.attempts.Wait()
+	r.loop(ctx, sub.Out())
+	return nil
+}
+
+// keeping is one Run. Its fields belong to the loop.
+type keeping struct {
+	*Keeper
+	plan      *plan
+	attempts  sync.WaitGroup
+	running   int
+	results   chan attempt // room for all that run, so that none waits for a loop that ended
+	protected map[peer.ID]struct{}
+	alone     bool
+}
+
+func (r *keeping) loop(ctx context.Context, events <-chan any) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	r.wish(time.Now())
+	for {
+		r.start(ctx, timer)
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.changed:
+			r.wish(time.Now())
+		case e := <-events:
+			r.event(e)
+		case a := <-r.results:
+			r.ended(a)
+		case <-timer.C:
+		}
+	}
+}
+
+// start runs what is due and sets the timer for what comes next.
+func (r *keeping) start(ctx context.Context, timer *time.Timer) {
+	now := time.Now()
+	due, wake := r.plan.due(now, r.cfg.Parallel-r.running)
+	for _, t := range due {
+		r.running++
+		r.attempts.Go(func() { r.results <- r.attempt(ctx, t) })
+	}
+	timer.Stop()
+	if !wake.IsZero() {
+		timer.Reset(wake.Sub(now))
+	}
+}
+
+// wish hands the wishes to the plan.
+func (r *keeping) wish(now time.Time) {
+	targets := make(map[target]struct{})
+	r.mu.Lock()
+	for id := range r.wanted {
+		targets[target{id: id}] = struct{}{}
+	}
+	for _, addr := range slices.Concat(r.cfg.Bootstrap, r.anchors) {
+		targets[target{addr: addr}] = struct{}{}
+	}
+	r.mu.Unlock()
+	r.plan.want(now, targets)
+	r.settle()
+}
+
+func (r *keeping) event(e any) {
+	c, ok := e.(event.EvtPeerConnectednessChanged)
+	if !ok {
+		return
+	}
+	if c.Connectedness == network.Connected {
+		r.plan.connected(time.Now(), c.Peer)
+		return
+	}
+	r.plan.disconnected(time.Now(), c.Peer)
+	r.settle()
+}
+
+func (r *keeping) ended(a attempt) {
+	r.running--
+	r.metrics.attempted(a.err)
+	a.linked = a.peer != "" && r.cfg.Host.Network().Connectedness(a.peer) == network.Connected
+	if a.err != nil {
+		r.cfg.Log.Debug("not connected", "peer", a.target.id, "address", a.target.addr, "err", a.err)
+	}
+	if r.plan.done(time.Now(), a) && r.cfg.Unreachable != nil {
+		r.cfg.Unreachable(a.peer)
+	}
+	r.settle()
+}
+
+// settle protects whom the plan keeps, and reports.
+func (r *keeping) settle() {
+	protect, wanted, up := r.plan.kept()
+	r.protect(protect)
+	r.metrics.peers(wanted, up)
+	alone := r.plan.alone()
+	switch {
+	case alone == r.alone:
+	case alone:
+		r.cfg.Log.Warn("no connection to any member is left; dialing the bootstrap and anchor addresses again")
+	default:
+		r.cfg.Log.Info("connected to the first member")
+	}
+	r.alone = alone
+}
+
+func (r *keeping) protect(ids map[peer.ID]struct{}) {
+	conns := r.cfg.Host.ConnManager()
+	for id := range r.protected {
+		if _, ok := ids[id]; !ok {
+			conns.Unprotect(id, keepTag)
+		}
+	}
+	for id := range ids {
+		if _, ok := r.protected[id]; !ok {
+			conns.Protect(id, keepTag)
+		}
+	}
+	r.protected = ids
+}
+
+// attempt connects a target and authenticates it.
+func (r *keeping) attempt(ctx context.Context, t target) attempt {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	a := attempt{target: t, peer: t.id}
+	if t.id != "" {
+		a.err = r.cfg.Host.Connect(ctx, peer.AddrInfo{ID: t.id})
+	} else {
+		a.peer, a.err = DialAddress(ctx, r.cfg.Host, t.addr)
+		a.own = errors.Is(a.err, ErrOwnAddress)
+	}
+	if a.err == nil {
+		a.err = r.cfg.Connected(ctx, a.peer)
+	}
+	return a
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+const (
+	// tieBreak is how long the host with the higher peer ID leaves the dialing to the other one: hosts that dial each other
+	// at once keep two connections. Two seconds are some round trips and a handshake on any link.
+	tieBreak = 2 * time.Second
+	// firstRetry and lastRetry bound the wait after a failure. A minute is what a healed partition costs at worst.
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+	// steady is how long a connection must have lived to be worth an immediate redial; one that ends sooner counts as a
+	// failure, so that a peer that hangs up on us is not dialed in a loop.
+	steady = 30 * time.Second
+)
+
+// target is what is to be connected: a member, or whoever is at an address. One of the fields is set.
+type target struct {
+	id   peer.ID
+	addr string
+}
+
+// progress is how far a target is.
+type progress struct {
+	running  bool      // an attempt is under way
+	dropped  bool      // not wanted any more; forgotten when the attempt ends
+	up       bool      // connected and authenticated
+	peer     peer.ID   // who that is; stays when the connection ends
+	since    time.Time // up since
+	lost     bool      // was up, and no attempt has ended since
+	never    bool      // the address is our own
+	failures int
+	next     time.Time // not before
+}
+
+// plan decides which targets are attempted when. It is the pure core of the [Keeper]: no clock, no goroutine, no I/O. What
+// happens comes in as want, connected, disconnected and done; due says what to do now and when to ask again. Targets that
+// it returned are being attempted until done is called for them. It belongs to one goroutine.
+type plan struct {
+	self    peer.ID
+	rand    *rand.Rand
+	targets map[target]*progress
+}
+
+func newPlan(self peer.ID, rnd *rand.Rand) *plan {
+	return &plan{self: self, rand: rnd, targets: make(map[target]*progress)}
+}
+
+// want sets the targets. New ones are due at once, or after the tie break; those that are gone are forgotten.
+func (p *plan) want(now time.Time, targets map[target]struct{}) {
+	for t, s := range p.targets {
+		if _, ok := targets[t]; ok {
+			s.dropped = false
+		} else if s.dropped = s.running; !s.running {
+			delete(p.targets, t)
+		}
+	}
+	for t := range targets {
+		if _, ok := p.targets[t]; !ok && t.id != p.self {
+			p.targets[t] = &progress{peer: t.id, next: now.Add(p.turn(t))}
+		}
+	}
+}
+
+// connected tells of a connection, whoever dialed it. It is authenticated soon, unless that is under way.
+func (p *plan) connected(now time.Time, id peer.ID) {
+	s, ok := p.targets[target{id: id}]
+	if !ok || s.up {
+		return
+	}
+	wait := p.turn(target{id: id})
+	if s.failures > 0 {
+		wait = max(wait, firstRetry)
+	}
+	if at := now.Add(wait); at.Before(s.next) {
+		s.next = at
+	}
+}
+
+// disconnected tells that the last connection to a peer ended.
+func (p *plan) disconnected(now time.Time, id peer.ID) {
+	for t, s := range p.targets {
+		if s.peer == id && s.up {
+			p.fall(now, t, s)
+		}
+	}
+}
+
+func (p *plan) fall(now time.Time, t target, s *progress) {
+	s.up, s.lost = false, true
+	if now.Sub(s.since) >= steady {
+		s.failures = 0
+		s.next = now.Add(p.turn(t))
+		return
+	}
+	p.fail(now, s)
+}
+
+func (p *plan) fail(now time.Time, s *progress) {
+	s.failures++
+	s.next = now.Add(p.wait(s.failures))
+}
+
+// attempt is how one attempt ended.
+type attempt struct {
+	target target
+	peer   peer.ID // who is there, when that became known
+	err    error   // nil: connected and authenticated
+	linked bool    // a connection to peer is there now
+	own    bool    // the address is our own
+}
+
+// done takes in how an attempt ended. It says whether a member whose connection was lost could not be reached again.
+func (p *plan) done(now time.Time, a attempt) (unreachable bool) {
+	s, ok := p.targets[a.target]
+	if !ok {
+		return false
+	}
+	s.running = false
+	lost := s.lost
+	s.lost = false
+	switch {
+	case s.dropped:
+		delete(p.targets, a.target)
+	case a.own:
+		s.never = true
+	case a.err == nil && a.linked:
+		s.up, s.peer, s.since = true, a.peer, now
+	default:
+		p.fail(now, s)
+		return lost && !a.linked && a.target.id != ""
+	}
+	return false
+}
+
+// due returns up to slots targets to attempt now, those that wait longest first, and when to ask again; zero: not before
+// something happens. An address where somebody was found once is dialed again only when nobody at all is left.
+func (p *plan) due(now time.Time, slots int) (start []target, wake time.Time) {
+	alone := p.alone()
+	var ready []target
+	for t, s := range p.targets {
+		switch {
+		case s.running || s.up || s.never || t.addr != "" && s.peer != "" && !alone:
+		case s.next.After(now):
+			if wake.IsZero() || s.next.Before(wake) {
+				wake = s.next
+			}
+		default:
+			ready = append(ready, t)
+		}
+	}
+	slices.SortFunc(ready, func(a, b target) int {
+		return cmp.Or(p.targets[a].next.Compare(p.targets[b].next), cmp.Compare(a.id, b.id), cmp.Compare(a.addr, b.addr))
+	})
+	ready = ready[:min(len(ready), max(slots, 0))]
+	for _, t := range ready {
+		p.targets[t].running = true
+	}
+	return ready, wake
+}
+
+// alone says that nobody is connected.
+func (p *plan) alone() bool {
+	for _, s := range p.targets {
+		if s.up {
+			return false
+		}
+	}
+	return true
+}
+
+// kept returns the members and addresses' owners to protect, how many members are wanted and how many of them are up.
+func (p *plan) kept() (protect map[peer.ID]struct{}, wanted, up int) {
+	protect = make(map[peer.ID]struct{}, len(p.targets))
+	for t, s := range p.targets {
+		if s.peer != "" && !s.dropped {
+			protect[s.peer] = struct{}{}
+		}
+		if t.id == "" {
+			continue
+		}
+		wanted++
+		if s.up {
+			up++
+		}
+	}
+	return protect, wanted, up
+}
+
+// turn is how long to leave the dialing of a member to the member.
+func (p *plan) turn(t target) time.Duration {
+	if t.id == "" || p.self < t.id {
+		return 0
+	}
+	return tieBreak
+}
+
+// wait is the wait after so many failures in a row: firstRetry doubled with each, lastRetry at most, and half of that left
+// to chance, so that those who lost a peer at the same time do not come back at the same time.
+func (p *plan) wait(failures int) time.Duration {
+	d := lastRetry
+	if shift := failures - 1; shift < 6 {
+		d = min(firstRetry<<shift, lastRetry)
+	}
+	return d/2 + time.Duration(p.rand.Int64N(int64(d/2)+1))
+}
