@@ -3,8 +3,8 @@
 package channelconfig
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 
 	mspproto "github.com/hyperledger/fabric-protos-go-apiv2/msp"
 
@@ -18,6 +18,9 @@ const (
 	PolicyApplicationReaders = pathApplication + "/Readers"
 	PolicyBlockValidation    = pathOrderer + "/BlockValidation"
 )
+
+// maxExplained bounds how many signers and faulty signatures an error names.
+const maxExplained = 3
 
 // SignedData is one signature: what was signed, the serialized identity of the signer, the signature.
 type SignedData struct {
@@ -35,7 +38,7 @@ type proof struct {
 
 // Evaluate returns nil when the signatures satisfy the policy at an absolute path, such as PolicyReaders. Signatures that
 // do not verify and signers of unknown organizations are passed over; an identity whose signature counted already is not
-// verified again. The error is policy.ErrNotSatisfied and says why the first signature that does not count does not.
+// verified again. The error is policy.ErrNotSatisfied and names the first signers and what is wrong with them.
 func (b *Bundle) Evaluate(path string, signed []SignedData) error {
 	proofs := make([]proof, 0, len(signed))
 	for _, s := range signed {
@@ -45,64 +48,78 @@ func (b *Bundle) Evaluate(path string, signed []SignedData) error {
 	return b.evaluate(path, proofs)
 }
 
-// EvaluateIdentity returns nil when an identity whose signature is proven satisfies the policy at an absolute path.
+// EvaluateIdentity returns nil when an identity whose signature is proven satisfies the policy at an absolute path. The
+// error is policy.ErrNotSatisfied.
 func (b *Bundle) EvaluateIdentity(path string, id *msp.Identity) error {
-	m := b.MSP(id.MSPID())
-	if m == nil {
-		return unknownMSP(id)
+	if m := b.MSP(id.MSPID()); m != nil {
+		return b.ask(path, []signer{{m, id}}, nil)
 	}
-	return b.policies.Evaluate(path, []policy.Signer{signer{m, id}})
+	return b.ask(path, nil, []error{unknownMSP(id)})
 }
 
 func (b *Bundle) evaluate(path string, proofs []proof) error {
-	signers, faults, first := b.signers(proofs)
-	err := b.policies.Evaluate(path, signers)
-	if err != nil && faults > 0 {
-		return fmt.Errorf("%w; %d of %d signatures do not count, the first because: %w", err, faults, len(proofs), first)
+	signers, faults := b.signers(proofs)
+	return b.ask(path, signers, faults)
+}
+
+// ask evaluates a policy and, when it is not satisfied, explains with whom.
+func (b *Bundle) ask(path string, signers []signer, faults []error) error {
+	asked := make([]policy.Signer, len(signers))
+	for i, s := range signers {
+		asked[i] = s
+	}
+	err := b.policies.Evaluate(path, asked)
+	if err == nil {
+		return nil
+	}
+	for _, s := range signers[:min(len(signers), maxExplained)] {
+		err = fmt.Errorf("%w; %s", err, s.describe())
+	}
+	for _, fault := range faults[:min(len(faults), maxExplained)] {
+		err = fmt.Errorf("%w; %v", err, fault) // %v: the sentinel of a fault is not the verdict
 	}
 	return err
 }
 
-// signers returns who signed, each identity once: Fabric's SignatureSetToValidIdentities. An identity is marked as seen
-// when a signature of it holds, so that a bad signature in front of a good one does not hide it.
-func (b *Bundle) signers(proofs []proof) (signers []policy.Signer, faults int, first error) {
-	type key struct {
-		mspID  string
-		digest [32]byte
-	}
-	seen := make(map[key]struct{}, len(proofs))
+// signers returns who signed, each identity once, and what is wrong with the other signatures. It is Fabric's rule: an
+// identity is passed over when it has counted already, before its signature is looked at, so that a signature repeated a
+// thousand times costs one verification; it has counted when a signature of it holds, so that a bad signature in front of
+// a good one does not hide it.
+func (b *Bundle) signers(proofs []proof) (signers []signer, faults []error) {
 	for i, p := range proofs {
-		if p.fault == nil {
-			k := key{p.signer.MSPID(), p.signer.Digest()}
-			if _, ok := seen[k]; ok {
-				continue
-			}
-			m := b.MSP(p.signer.MSPID())
-			if p.fault = p.check(m); p.fault == nil {
-				seen[k] = struct{}{}
-				signers = append(signers, signer{m, p.signer})
-				continue
-			}
+		if p.fault == nil && slices.ContainsFunc(signers, p.counted) {
+			continue
 		}
-		if faults++; first == nil {
-			first = fmt.Errorf("signature %d: %w", i+1, p.fault)
+		s, err := b.prove(p)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("signature %d: %w", i+1, err))
+			continue
 		}
+		signers = append(signers, s)
 	}
-	return signers, faults, first
+	return signers, faults
 }
 
-func (p proof) check(m *msp.MSP) error {
+func (p proof) counted(s signer) bool {
+	return s.id.Digest() == p.signer.Digest() && s.id.MSPID() == p.signer.MSPID()
+}
+
+func (b *Bundle) prove(p proof) (signer, error) {
+	if p.fault != nil {
+		return signer{}, p.fault
+	}
+	m := b.MSP(p.signer.MSPID())
 	if m == nil {
-		return unknownMSP(p.signer)
+		return signer{}, unknownMSP(p.signer)
 	}
 	if err := p.signer.Verify(p.data, p.signature); err != nil {
-		return fmt.Errorf("by %s: %w", p.signer, err)
+		return signer{}, fmt.Errorf("by %s: %w", p.signer, err)
 	}
-	return nil
+	return signer{m, p.signer}, nil
 }
 
 func unknownMSP(id *msp.Identity) error {
-	return fmt.Errorf("%w: MSP ID %.64q of %s", ErrUnknownOrg, id.MSPID(), id)
+	return fmt.Errorf("%w: MSP ID %.64q", ErrUnknownOrg, id.MSPID())
 }
 
 // signer is an identity under the MSP of its organization.
@@ -113,31 +130,9 @@ type signer struct {
 
 func (s signer) Satisfies(p *mspproto.MSPPrincipal) error { return s.msp.Satisfies(s.id, p) }
 
-// Member returns nil when an identity may act as a peer of the channel: it is a valid peer of one of the channel's
-// application organizations and may read the application's data (policy PolicyApplicationReaders). The error is
-// ErrUnknownOrg when a newer configuration could change that, because the organization or its CA is not in this one, and
-// ErrRefused otherwise. Expiry is not looked at: msp.Identity.ValidAt is for those who know the time.
-func (b *Bundle) Member(id *msp.Identity) error {
-	org := b.application(id.MSPID())
-	if org == nil {
-		return unknownMSP(id)
+func (s signer) describe() string {
+	if err := s.msp.Validate(s.id); err != nil {
+		return err.Error()
 	}
-	if err := org.MSP.IsPeer(id); errors.Is(err, msp.ErrUnknownCA) {
-		return fmt.Errorf("%w: %w", ErrUnknownOrg, err)
-	} else if err != nil {
-		return fmt.Errorf("%w: %w", ErrRefused, err)
-	}
-	if err := b.EvaluateIdentity(PolicyApplicationReaders, id); err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrRefused, id, err)
-	}
-	return nil
-}
-
-func (b *Bundle) application(mspID string) *Org {
-	for i := range b.orgs {
-		if b.orgs[i].MSPID == mspID {
-			return &b.orgs[i]
-		}
-	}
-	return nil
+	return fmt.Sprintf("signed by %s", s.id)
 }

@@ -58,6 +58,6 @@ func (m *implicitMeta) evaluate(signers []Signer) error {
 	if satisfied >= m.threshold {
 		return nil
 	}
-	return fmt.Errorf("%d of the %d %q sub-policies hold with %d valid signers, %d must",
-		satisfied, len(m.children), m.name, len(signers), m.threshold)
+	return fmt.Errorf("%q holds in %d of %d groups and must hold in %d (signers: %d)",
+		m.name, satisfied, len(m.children), m.threshold, len(signers))
 }

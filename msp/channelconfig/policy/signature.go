@@ -101,7 +101,7 @@ func (s *signature) evaluate(signers []Signer) error {
 	if s.root.holds(signers, make([]bool, len(signers))) {
 		return nil
 	}
-	return fmt.Errorf("the %d valid signers do not satisfy the signature policy", len(signers))
+	return fmt.Errorf("too few signers, or the wrong ones (signers: %d)", len(signers))
 }
 
 func (s *signedBy) holds(signers []Signer, used []bool) bool {
