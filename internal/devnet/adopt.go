@@ -15,10 +15,12 @@ import (
 )
 
 // Adopt returns a genesis block for a channel that another ordering service ran: its application section as it stands in
-// config, with c.Orgs as further organizations, and an orderer section made from c.Orderers. Empty settings of c
-// (consensus type, batch) are taken from config; a BFT channel stays BFT with these orderers as its consenters unless
-// c.Consensus says otherwise, and a channel with capability V3_0 keeps it. ErrChannel when a further organization takes
-// the name or MSP ID of one that is there.
+// config, with c.Orgs as further organizations, and channel and orderer sections made anew around c.Orderers. Empty
+// settings of c (consensus type, batch) are taken from config; a BFT channel stays BFT with these orderers as its
+// consenters unless c.Consensus says otherwise, and a channel with capability V3_0 keeps it. Nobody here holds the keys
+// of the recorded administrators, so the majority of Admins may be out of reach: a development orderer that changes the
+// configuration does not ask them. ErrChannel when config is unusable or a further organization takes the name or MSP ID
+// of one that is there.
 func Adopt(config *common.Config, c Channel, now time.Time) (*common.Block, error) {
 	old := config.GetChannelGroup()
 	if err := c.inherit(old); err != nil {
@@ -69,8 +71,7 @@ func (c *Channel) inherit(old *common.ConfigGroup) error {
 	return nil
 }
 
-// distinctMSPs refuses two different definitions of one MSP ID, or one that two application organizations share:
-// Fabric refuses the former, and the latter is a mistake.
+// distinctMSPs refuses two different definitions of one MSP ID, as Fabric does.
 func distinctMSPs(root *common.ConfigGroup) error {
 	known := make(map[string][]byte)
 	for _, section := range root.GetGroups() {

@@ -106,6 +106,8 @@ func (c *Channel) complete() error {
 		return fmt.Errorf("%w: %s has no orderer", ErrChannel, c.ID)
 	case c.Consensus != Raft && c.Consensus != BFT:
 		return fmt.Errorf("%w: consensus type %q: use %s or %s", ErrChannel, c.Consensus, Raft, BFT)
+	case c.BatchTimeout < 0:
+		return fmt.Errorf("%w: batch timeout %s of %s is negative", ErrChannel, c.BatchTimeout, c.ID)
 	case c.Capability != V2_0 && c.Capability != V3_0:
 		return fmt.Errorf("%w: capability %q: use %s or %s", ErrChannel, c.Capability, V2_0, V3_0)
 	}

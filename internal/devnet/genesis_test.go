@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
@@ -88,6 +89,7 @@ func TestGenesisRefuses(t *testing.T) {
 		"no orderer":       func(c *devnet.Channel) { c.Orderers = nil },
 		"consensus type":   func(c *devnet.Channel) { c.Consensus = "solo" },
 		"capability":       func(c *devnet.Channel) { c.Capability = "V1_1" },
+		"batch timeout":    func(c *devnet.Channel) { c.BatchTimeout = -time.Second },
 		"anchor":           func(c *devnet.Channel) { c.Anchors["Org1MSP"] = []string{"127.0.0.1:66000"} },
 		"address":          func(c *devnet.Channel) { c.Orderers[0].Address = "127.0.0.1" },
 		"two MSPs of name": func(c *devnet.Channel) { c.Orgs[1].MSPID = c.Orgs[0].MSPID },
