@@ -92,7 +92,7 @@ func (o *Org) folderConfig() folderConfig {
 	}}
 }
 
-// writeFile writes path with exactly this mode, and the folders above it.
+// writeFile writes path, with this mode when it is new, and makes the folders above it.
 func writeFile(path string, content []byte, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("make the folder of %s: %w", path, err)
