@@ -16,8 +16,6 @@ import (
 	"github.com/weft-p2p/weft/msp/channelconfig"
 )
 
-const blockValidation = "/Channel/Orderer/BlockValidation"
-
 // Orderer orders one channel. Its methods are safe for concurrent use.
 type Orderer struct {
 	cfg     Config
@@ -58,7 +56,7 @@ func New(cfg Config) (*Orderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := bundle.EvaluateIdentity(blockValidation, cfg.Identity.Identity); err != nil {
+	if err := bundle.EvaluateIdentity(channelconfig.PolicyBlockValidation, cfg.Identity.Identity); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrIdentity, cfg.Identity.MSPID(), err)
 	}
 	cfg.Log = cfg.Log.With("channel", bundle.ChannelID())
@@ -194,7 +192,7 @@ func (o *Orderer) update(change func(*view)) {
 
 func (o *Orderer) warnUnlessAccepted(bundle *channelconfig.Bundle) {
 	id := o.signer.Load()
-	if err := bundle.EvaluateIdentity(blockValidation, id.Identity); err != nil {
+	if err := bundle.EvaluateIdentity(channelconfig.PolicyBlockValidation, id.Identity); err != nil {
 		o.cfg.Log.Warn("peers will refuse the next blocks: the configuration does not accept their signer", "mspid", id.MSPID(), "err", err)
 	}
 }

@@ -53,7 +53,7 @@ func (r *reader) evaluate(bundle *channelconfig.Bundle) error {
 	if r.granted == bundle {
 		return nil
 	}
-	if err := bundle.Evaluate("/Channel/Readers", []channelconfig.SignedData{r.signed}); err != nil {
+	if err := bundle.Evaluate(channelconfig.PolicyReaders, []channelconfig.SignedData{r.signed}); err != nil {
 		return refuse(common.Status_FORBIDDEN, "%v", err)
 	}
 	r.granted = bundle

@@ -10,6 +10,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer/etcdraft"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/msp"
@@ -77,7 +78,12 @@ func configTransaction(channel string, config *common.Config, signer *msp.Signin
 	if err != nil {
 		return nil, err
 	}
-	channelHeader, err := proto.Marshal(&common.ChannelHeader{Type: int32(common.HeaderType_CONFIG), Version: 1, ChannelId: channel})
+	channelHeader, err := proto.Marshal(&common.ChannelHeader{
+		Type:      int32(common.HeaderType_CONFIG),
+		Version:   1,
+		ChannelId: channel,
+		Timestamp: timestamppb.Now(),
+	})
 	if err != nil {
 		return nil, err
 	}

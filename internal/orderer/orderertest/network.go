@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package orderertest makes a channel with a development ordering service for tests: organizations, a genesis block, identities and an
+// in-memory connection with real TLS, which works inside a testing/synctest bubble. Everything is made with the clock of the caller.
+package orderertest
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/weft-p2p/weft/internal/devnet"
+	"github.com/weft-p2p/weft/internal/orderer"
+	"github.com/weft-p2p/weft/msp"
+	"github.com/weft-p2p/weft/msp/channelconfig"
+)
+
+// ErrRefused is what dialing an address gives where nothing listens.
+var ErrRefused = errors.New("orderertest: connection refused")
+
+// bufferSize of an in-memory connection, in bytes: small, so that a reader that stops is noticed soon.
+const bufferSize = 64 << 10
+
+// Network is a channel with two application organizations and one ordering organization that has two endpoints.
+type Network struct {
+	Channel    string
+	Ordering   *devnet.Org
+	Org1, Org2 *devnet.Org
+	Addresses  []string
+	Genesis    *common.Block
+	Identity   *msp.SigningIdentity // of the orderer
+	ServerTLS  tls.Certificate      // for both addresses
+	Client     *devnet.Node         // of Org1: may write and read
+	Peer       *devnet.Node         // of Org1: may read
+
+	mu        sync.Mutex // guards listeners
+	listeners map[string]*bufconn.Listener
+}
+
+// New makes a network.
+func New(t testing.TB) *Network {
+	t.Helper()
+	n := &Network{
+		Channel: "orders", Addresses: []string{"orderer0.example.com:7050", "orderer1.example.com:7050"},
+		Ordering: Org(t, "Orderer"), Org1: Org(t, "Org1"), Org2: Org(t, "Org2"), listeners: map[string]*bufconn.Listener{},
+	}
+	certPEM, keyPEM, err := n.Ordering.TLS("orderer0.example.com", []string{"orderer1.example.com", "localhost", "127.0.0.1"}, time.Now())
+	require.NoError(t, err)
+	n.ServerTLS, err = tls.X509KeyPair(certPEM, keyPEM)
+	require.NoError(t, err)
+	node := Enroll(t, n.Ordering, "orderer0", devnet.Orderer)
+	n.Identity = Signer(t, node)
+	n.Client = Enroll(t, n.Org1, "User1", devnet.Client)
+	n.Peer = Enroll(t, n.Org1, "peer0", devnet.Peer)
+	nodes := make([]devnet.OrderingNode, len(n.Addresses))
+	for i, address := range n.Addresses {
+		nodes[i] = devnet.OrderingNode{Org: n.Ordering, Address: address, TLSCert: certPEM, Identity: node.CertPEM()}
+	}
+	n.Genesis, err = devnet.Genesis(devnet.Channel{
+		ID: n.Channel, Orgs: []*devnet.Org{n.Org1, n.Org2}, Orderers: nodes, BatchSize: 2, BatchTimeout: time.Second,
+	}, time.Now())
+	require.NoError(t, err)
+	return n
+}
+
+// Config returns a configuration for orderer.New with a ledger in memory.
+func (n *Network) Config() orderer.Config {
+	return orderer.Config{Genesis: n.Genesis, Identity: n.Identity, TLS: n.ServerTLS}
+}
+
+// Orderer makes an ordering service and serves it at both addresses until the test ends.
+func (n *Network) Orderer(t testing.TB, cfg orderer.Config) *orderer.Orderer {
+	t.Helper()
+	o, err := orderer.New(cfg)
+	require.NoError(t, err)
+	t.Cleanup(n.Serve(t, o, n.Addresses...))
+	return o
+}
+
+// Serve serves o at the addresses until stop is called, which waits. It may be called more than once.
+func (n *Network) Serve(t testing.TB, o *orderer.Orderer, addresses ...string) (stop func()) {
+	t.Helper()
+	listeners := make([]net.Listener, len(addresses))
+	for i, address := range addresses {
+		listeners[i] = n.Listen(address)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- o.Serve(ctx, listeners...) }()
+	return sync.OnceFunc(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+}
+
+// Listen opens an address; whoever accepts connections from it closes it.
+func (n *Network) Listen(address string) net.Listener {
+	l := bufconn.Listen(bufferSize)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.listeners[address] = l
+	return l
+}
+
+// Dial connects to an address of the network; ErrRefused when nothing listens there.
+func (n *Network) Dial(ctx context.Context, address string) (net.Conn, error) {
+	n.mu.Lock()
+	l := n.listeners[address]
+	n.mu.Unlock()
+	if l == nil {
+		return nil, ErrRefused
+	}
+	return l.DialContext(ctx)
+}
+
+// Bundle returns the configuration of the genesis block.
+func (n *Network) Bundle(t testing.TB) *channelconfig.Bundle {
+	t.Helper()
+	b, err := channelconfig.FromBlock(n.Genesis)
+	require.NoError(t, err)
+	return b
+}
+
+// Transaction returns a transaction of the network's client with an argument of so many bytes.
+func (n *Network) Transaction(t testing.TB, bytes int) *common.Envelope {
+	t.Helper()
+	e, err := devnet.Transaction(n.Channel, n.Client, bytes, rand.Reader, time.Now())
+	require.NoError(t, err)
+	return e
+}
+
+// Fill orders blocks of one transaction each until the chain has a height.
+func (n *Network) Fill(t testing.TB, o *orderer.Orderer, height uint64) {
+	t.Helper()
+	for o.Height() < height {
+		require.NoError(t, o.Order(t.Context(), n.Transaction(t, 10)))
+		_, err := o.Cut(t.Context())
+		require.NoError(t, err)
+	}
+}
+
+// Configure orders a config block with changes to the configuration in force and returns its number.
+func (n *Network) Configure(t testing.TB, o *orderer.Orderer, changes ...devnet.Change) uint64 {
+	t.Helper()
+	config, err := devnet.Update(o.Bundle().Config(), changes...)
+	require.NoError(t, err)
+	number, err := o.Configure(t.Context(), config)
+	require.NoError(t, err)
+	return number
+}
+
+// Org makes an organization.
+func Org(t testing.TB, name string) *devnet.Org {
+	t.Helper()
+	org, err := devnet.NewOrg(name, time.Now())
+	require.NoError(t, err)
+	return org
+}
+
+// Enroll makes a node of an organization.
+func Enroll(t testing.TB, org *devnet.Org, name string, role devnet.Role) *devnet.Node {
+	t.Helper()
+	node, err := org.Enroll(name, role, time.Now())
+	require.NoError(t, err)
+	return node
+}
+
+// Signer returns the signing identity of a node.
+func Signer(t testing.TB, node *devnet.Node) *msp.SigningIdentity {
+	t.Helper()
+	signer, err := msp.NewSigningIdentity(node.Org.MSPID, node.CertPEM(), node.Key)
+	require.NoError(t, err)
+	return signer
+}
+
+// ClientTLS makes a TLS client certificate of an organization.
+func ClientTLS(t testing.TB, org *devnet.Org) *tls.Certificate {
+	t.Helper()
+	certPEM, keyPEM, err := org.TLS("client."+org.Domain, nil, time.Now())
+	require.NoError(t, err)
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	require.NoError(t, err)
+	return &pair
+}
