@@ -34,8 +34,9 @@ func (s *Sync) fetch(ctx context.Context) {
 		case <-s.replan:
 		case <-timer.C:
 		}
+		streaming := s.Streaming != nil && s.Streaming()
 		s.mu.Lock()
-		fetches, again := s.planner.Plan(time.Now())
+		fetches, again := s.planner.Plan(time.Now(), streaming)
 		s.mu.Unlock()
 		if !again.IsZero() {
 			timer.Reset(time.Until(again))

@@ -16,6 +16,8 @@ const (
 	// fetchParallel is how many requests are under way at one time, fetchPerPeer how many of them at one peer: with a round
 	// trip of 50 ms and blocks of 160 KB this keeps some 20 MB in flight, more than a gigabit link holds.
 	fetchParallel, fetchPerPeer = 8, 2
+	// maxHolders is how many peers' claims are remembered; more are not needed to find a block.
+	maxHolders = 1024
 	// sourceGrace is how long a peer whose own source is streaming waits for it before it asks others for a block that they
 	// are known to have: leaders get a block within milliseconds of each other.
 	sourceGrace = 500 * time.Millisecond
@@ -57,15 +59,14 @@ type Result struct {
 // Planner decides which missing blocks to ask whom. It knows who claims to have what, what is in the buffer or under way, and
 // who failed. It is pure: no clock, no goroutine; every call gives the time. One goroutine or lock at a time.
 type Planner struct {
-	next      uint64 // first number not committed
-	holders   map[peer.ID]*holder
-	have      func(number uint64) bool // is there a candidate already
-	underway  map[uint64]flight
-	busy      map[peer.ID]int // fetches under way
-	fetches   int
-	signs     uint64
-	streaming bool
-	behind    time.Time // since when somebody has been ahead without progress of ours; zero if nobody is
+	next     uint64 // first number not committed
+	holders  map[peer.ID]*holder
+	have     func(number uint64) bool // is there a candidate already
+	underway map[uint64]flight
+	busy     map[peer.ID]int // fetches under way
+	fetches  int
+	signs    uint64
+	behind   time.Time // since when somebody has been ahead without progress of ours; zero if nobody is
 }
 
 // NewPlanner makes a planner for a chain whose next number is next. have says whether a candidate for a number waits.
@@ -77,6 +78,9 @@ func NewPlanner(next uint64, have func(uint64) bool) *Planner {
 func (p *Planner) Have(now time.Time, id peer.ID, height uint64) {
 	h := p.holders[id]
 	if h == nil {
+		if len(p.holders) >= maxHolders {
+			return
+		}
 		h = &holder{}
 		p.holders[id] = h
 	}
@@ -87,12 +91,6 @@ func (p *Planner) Have(now time.Time, id peer.ID, height uint64) {
 
 // Gone forgets a peer: it has left, or may not be asked any more.
 func (p *Planner) Gone(id peer.ID) { delete(p.holders, id) }
-
-// Streaming says whether our own source delivers at the moment.
-func (p *Planner) Streaming(now time.Time, on bool) {
-	p.streaming = on
-	p.note(now)
-}
 
 // Committed records progress: all blocks below next are committed.
 func (p *Planner) Committed(now time.Time, next uint64) {
@@ -164,9 +162,10 @@ func (p *Planner) bar(now time.Time, h *holder) {
 }
 
 // Plan returns the requests to make now, and when to ask again if nothing happens before; a zero time means that only an
-// event can change anything. The requests count as under way until Done.
-func (p *Planner) Plan(now time.Time) (fetches []Fetch, again time.Time) {
-	if p.streaming && !p.behind.IsZero() {
+// event can change anything. The requests count as under way until Done. streaming says whether our own source delivers at
+// the moment.
+func (p *Planner) Plan(now time.Time, streaming bool) (fetches []Fetch, again time.Time) {
+	if streaming && !p.behind.IsZero() {
 		if due := p.behind.Add(sourceGrace); now.Before(due) {
 			return nil, due
 		}

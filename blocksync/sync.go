@@ -20,6 +20,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// ErrStopped says that the sync has ended while somebody waited for it.
+var ErrStopped = errors.New("blocksync: stopped")
+
 // ErrRejected says that a block of our own source did not verify: the source is faulty or lies, and another should be asked.
 var ErrRejected = errors.New("blocksync: block of our own source rejected")
 
@@ -46,6 +49,9 @@ type Config struct {
 	Verifier *channelconfig.Verifier
 	// MayAsk says whether a peer may be asked for blocks.
 	MayAsk func(peer.ID) bool
+	// Streaming, if set, says whether our own block source delivers at the moment. While it does, peers are asked a little
+	// later for what the source is about to bring.
+	Streaming func() bool
 	// Verified, if set, is called with every block that has been verified, before it is committed; from is empty for blocks
 	// of our own source. It must not wait for the ledger.
 	Verified func(b *common.Block, from peer.ID)
@@ -70,6 +76,7 @@ type Sync struct {
 	metrics *metrics
 	wakeup  chan struct{} // to the writer: there may be a candidate for the next number
 	replan  chan struct{} // to the fetcher: the planner has heard something
+	stopped chan struct{} // closed when Run ends
 
 	mu      sync.Mutex // guards all below
 	at      Position
@@ -96,7 +103,7 @@ func New(c Config) (*Sync, error) {
 	}
 	s := &Sync{
 		Config: c, metrics: m,
-		wakeup: make(chan struct{}, 1), replan: make(chan struct{}, 1), moved: make(chan struct{}),
+		wakeup: make(chan struct{}, 1), replan: make(chan struct{}, 1), stopped: make(chan struct{}), moved: make(chan struct{}),
 		at:     Position{Height: height, Head: c.Verifier.PreviousHash(), Bundle: c.Verifier.Bundle()},
 		buffer: NewBuffer(height), tip: NewTip(), ending: height,
 	}
@@ -106,8 +113,9 @@ func New(c Config) (*Sync, error) {
 }
 
 // Run commits and fetches until ctx ends or the ledger fails, and waits for whatever it started. It returns the ledger's
-// error, nil when ctx ended.
+// error, nil when ctx ended. It runs once.
 func (s *Sync) Run(ctx context.Context) error {
+	defer close(s.stopped)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.write(ctx) })
 	g.Go(func() error { s.fetch(ctx); return nil })
@@ -182,9 +190,6 @@ func (s *Sync) Have(id peer.ID, height uint64) {
 // Gone says that a peer is not to be asked any more.
 func (s *Sync) Gone(id peer.ID) { s.plan(func(time.Time) { s.planner.Gone(id) }) }
 
-// Streaming says whether our own block source is delivering at the moment. While it is, others are asked a little later.
-func (s *Sync) Streaming(on bool) { s.plan(func(now time.Time) { s.planner.Streaming(now, on) }) }
-
 func (s *Sync) plan(tell func(now time.Time)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -232,7 +237,8 @@ func (s *Sync) HashAt(number uint64) []byte {
 	return hash
 }
 
-// WaitHeight blocks until the height is at least height or ctx ends.
+// WaitHeight blocks until the height is at least height. It returns ctx's error when that ends before, and [ErrStopped]
+// when Run has.
 func (s *Sync) WaitHeight(ctx context.Context, height uint64) error {
 	for {
 		s.mu.Lock()
@@ -245,6 +251,8 @@ func (s *Sync) WaitHeight(ctx context.Context, height uint64) error {
 		case <-moved:
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-s.stopped:
+			return ErrStopped
 		}
 	}
 }

@@ -32,7 +32,7 @@ type Reason string
 // The rows of the verdict table, in the order in which they are tried.
 const (
 	Malformed       Reason = "malformed"        // Reject: undecodable, oversize, outside a limit, last_config beyond the block
-	BadAnnouncer    Reason = "bad_announcer"    // Reject: the announcer's MSP or host key did not sign it
+	BadAnnouncer    Reason = "bad_announcer"    // Reject: the announcer's MSP or host key did not sign it; Ignore: its record is out of time
 	Known           Reason = "known"            // Ignore: we have the block, or have accepted an announcement of it
 	TooFarAhead     Reason = "too_far_ahead"    // Ignore, hint
 	UnknownMember   Reason = "unknown_member"   // Ignore, hint: the announcer's organization or CA may have come with a newer configuration
@@ -82,7 +82,7 @@ type Chain interface {
 func Judge(unseal func() (*msp.Sealed, error), chain Chain) Judgement {
 	sealed, err := unseal()
 	if err != nil {
-		return Judgement{Verdict: Reject, Reason: BadAnnouncer, Err: err}
+		return Judgement{Verdict: Unsealed(err), Reason: BadAnnouncer, Err: err}
 	}
 	a, err := DecodeAnnouncement(sealed.Content)
 	if err != nil {
@@ -91,6 +91,15 @@ func Judge(unseal func() (*msp.Sealed, error), chain Chain) Judgement {
 	j := Judgement{Announcement: a, Announcer: sealed.Record}
 	j.decide(chain)
 	return j
+}
+
+// Unsealed is the verdict on a control message that could not be unsealed. Whoever passed on bytes that nobody signed is at
+// fault; whoever passed on a record that has run out may only have another clock.
+func Unsealed(err error) Verdict {
+	if errors.Is(err, msp.ErrControl) || errors.Is(err, msp.ErrRecord) || errors.Is(err, msp.ErrSignature) {
+		return Reject
+	}
+	return Ignore
 }
 
 func (j *Judgement) decide(chain Chain) {

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package weft
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/block"
+	"github.com/weft-p2p/weft/msp"
+	"github.com/weft-p2p/weft/topics"
+)
+
+// quiet is how long after the last commit a leader tells its height once more: if the last announcement of a burst was
+// lost, nothing later makes up for it.
+const quiet = 500 * time.Millisecond
+
+// announcer announces the blocks that our own source brought. What it cannot keep up with is not announced: the next
+// announcement, or the next heartbeat, shows others what they lack.
+type announcer struct {
+	c       *Channel
+	queue   chan *common.Block
+	settled chan struct{} // 1-buffered: there was a commit
+}
+
+func newAnnouncer(c *Channel) *announcer {
+	return &announcer{c: c, queue: make(chan *common.Block, 64), settled: make(chan struct{}, 1)}
+}
+
+// verified hears of every block that is about to be committed; from is empty for those of our own source. A block that
+// another leader has announced, or that most members have, needs no announcement of ours.
+func (a *announcer) verified(b *common.Block, from peer.ID) {
+	hash := block.HeaderHash(b.Header)
+	if from != "" || bytes.Equal(a.c.sync.HashAt(b.Header.Number), hash) || a.old(b.Header.Number) {
+		return
+	}
+	a.c.sync.Extend(b.Header.Number, hash)
+	select {
+	case a.queue <- b:
+	default:
+		a.c.node.counts.unannounced(a.c.id)
+	}
+}
+
+// old says whether most members claim to have the block: we are catching up with them.
+func (a *announcer) old(number uint64) bool {
+	living, _ := a.c.tracker.Count()
+	return living > 0 && 2*len(a.c.tracker.AtOrAbove(number+1)) > living
+}
+
+// settle hears of every commit.
+func (a *announcer) settle() {
+	if a.c.puller == nil {
+		return
+	}
+	select {
+	case a.settled <- struct{}{}:
+	default:
+	}
+}
+
+// run announces until ctx ends.
+func (a *announcer) run(ctx context.Context) error {
+	calm := time.NewTimer(time.Hour)
+	defer calm.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case b := <-a.queue:
+			if err := a.announce(ctx, b); err != nil && ctx.Err() == nil {
+				a.c.node.log.Warn("block not announced", "channel", a.c.id, "number", b.Header.Number, "err", err)
+			}
+		case <-a.settled:
+			calm.Reset(quiet)
+		case <-calm.C:
+			a.c.poke()
+		}
+	}
+}
+
+func (a *announcer) announce(ctx context.Context, b *common.Block) error {
+	announcement, err := topics.Announce(b)
+	if err != nil {
+		return err
+	}
+	content, err := announcement.Marshal()
+	if err != nil {
+		return err
+	}
+	sealed, err := msp.Seal(topics.Purpose, a.c.announcements.Name, a.c.node.myRecord(), a.c.node.signer(), content)
+	if err != nil {
+		return err
+	}
+	return a.c.announcements.Publish(ctx, sealed)
+}

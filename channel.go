@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package weft
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/blocksync"
+	"github.com/weft-p2p/weft/internal/block"
+	"github.com/weft-p2p/weft/leader"
+	"github.com/weft-p2p/weft/leader/deliver"
+	"github.com/weft-p2p/weft/membership"
+	"github.com/weft-p2p/weft/msp"
+	"github.com/weft-p2p/weft/msp/channelconfig"
+	"github.com/weft-p2p/weft/topics"
+	"golang.org/x/sync/errgroup"
+)
+
+// Channel is a channel that a node has joined. Its methods are safe for concurrent use.
+type Channel struct {
+	node *Node
+	id   string
+
+	ledger      blocksync.Ledger
+	closeLedger func() error
+
+	sync          *blocksync.Sync     // what is missing; the only writer of the ledger
+	announcements *topics.Topic       // blocks
+	members       *topics.Topic       // heartbeats that other organizations may hear
+	tracker       *membership.Tracker // who is here
+	beacon        *membership.Beacon  // tells others that we are here
+	puller        *leader.Puller      // nil unless we lead
+	orderers      *deliver.Client     // nil unless we lead and pull from the ordering service
+	announcer     *announcer          // what we pulled and have to announce
+	admitted      atomic.Pointer[admissions]
+
+	cancel context.CancelFunc
+	done   chan struct{}
+	mu     sync.Mutex // guards err
+	err    error
+}
+
+// wire makes the parts of a channel and joins them. This is the data flow:
+//
+//	ordering service -> puller -> sync -> ledger
+//	                              sync -> announcer -> announcements -> other peers
+//	other peers -> announcements -> judge -> sync
+//	other peers -> members, organization's topic -> tracker -> keeper, sync
+//	sync -> beacon -> other peers
+func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, j *joinConfig) (err error) {
+	n, salt := c.node, block.HeaderHash(genesis.Header)
+	c.announcer = newAnnouncer(c)
+	c.announcements = topics.New(topics.Config{
+		Host: n.host, PubSub: n.pubsub, Log: n.log, Name: topics.Name(topics.Announcements, c.id, salt),
+		Judge: c.judgeAnnouncement, Members: c.readers,
+	})
+	c.members = topics.New(topics.Config{
+		Host: n.host, PubSub: n.pubsub, Log: n.log, Name: topics.Name(topics.Members, c.id, salt),
+		Judge: c.judgeHeartbeat, Members: c.readers, Neighbour: func(peer.ID) { c.poke() },
+	})
+	if c.sync, err = blocksync.New(blocksync.Config{
+		Channel: c.id, Scope: c.announcements.Name, Host: n.host, Ledger: c.ledger, Verifier: verifier,
+		MayAsk: n.mayAsk, Streaming: c.streaming, Verified: c.announcer.verified, Committed: c.committed, Log: n.log, Registerer: n.registerer,
+	}); err != nil {
+		return err
+	}
+	if c.tracker, err = membership.NewTracker(membership.TrackerConfig{
+		View:    membership.ViewConfig{Scope: c.announcements.Name, Self: n.ID(), Timing: n.timing},
+		Channel: c.id, Metrics: n.views, Log: n.log, OnChange: c.membersChanged,
+	}); err != nil {
+		return err
+	}
+	if c.beacon, err = membership.NewBeacon(membership.BeaconConfig{
+		Scope: c.members.Name, Interval: n.timing.AliveInterval, Sequence: &n.sequence,
+		Compose: c.compose, Publish: c.members.Publish, Record: n.myRecord, Signer: n.signer, Log: n.log,
+	}); err != nil || !j.leads {
+		return err
+	}
+	return c.lead(j)
+}
+
+// lead makes the puller of a leader.
+func (c *Channel) lead(j *joinConfig) (err error) {
+	source := j.source
+	if source == nil {
+		c.orderers, err = deliver.New(deliver.Config{
+			Channel: c.id, Signer: c.node.signer, ClientCert: j.tlsClient, Dial: j.dial, Log: c.node.log,
+			Endpoints: func() []channelconfig.Endpoint { return c.sync.Position().Bundle.Endpoints() },
+		})
+		if err != nil {
+			return err
+		}
+		source = c.orderers
+	}
+	c.puller, err = leader.New(leader.Config{
+		Channel: c.id, Source: source, Height: c.Height, Submit: c.sync.Submit, Backoff: j.backoff,
+		Metrics: c.node.leaders, Log: c.node.log,
+	})
+	return err
+}
+
+// run runs the parts until ctx ends or one of them fails.
+func (c *Channel) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	parts := []func(context.Context) error{c.sync.Run, c.announcements.Run, c.members.Run, c.tracker.Run, c.announcer.run}
+	if !c.node.hidden() {
+		parts = append(parts, c.beacon.Run)
+	}
+	if c.puller != nil {
+		parts = append(parts, c.puller.Run)
+	}
+	for _, part := range parts {
+		g.Go(func() error { return part(ctx) })
+	}
+	return g.Wait()
+}
+
+// streaming says whether our own source delivers at the moment.
+func (c *Channel) streaming() bool { return c.puller != nil && c.puller.Streaming() }
+
+// committed hears of every commit, and of a new configuration.
+func (c *Channel) committed(height uint64, changed *channelconfig.Bundle) {
+	c.announcer.settle()
+	if changed == nil {
+		return
+	}
+	c.node.log.Info("new channel configuration", "channel", c.id, "block", height-1, "sequence", changed.Sequence())
+	c.configured(changed)
+}
+
+// configured brings everything that depends on the configuration up to date.
+func (c *Channel) configured(b *channelconfig.Bundle) {
+	c.admitted.Store(newAdmissions(b))
+	c.node.auth.Rejudge()
+	for _, m := range c.tracker.Members() {
+		if !c.admits(m.Record.Identity()) {
+			c.tracker.Forget(m.ID)
+			c.sync.Gone(m.ID)
+		}
+	}
+	if c.node.guard != nil {
+		c.node.guard.Recheck(c.node.host)
+	}
+	c.node.anchorsChanged()
+	if c.orderers != nil {
+		c.orderers.Refresh()
+	}
+}
+
+// judgeAnnouncement gives the verdict on an announcement and hands over what is in it.
+func (c *Channel) judgeAnnouncement(_ peer.ID, data []byte) topics.Verdict {
+	j := topics.Judge(func() (*msp.Sealed, error) {
+		return c.node.records.Unseal(topics.Purpose, c.announcements.Name, data, now())
+	}, chain{c.sync})
+	c.node.counts.judged(c.id, j)
+	if j.Announcement == nil || j.Announcer.PeerID() == c.node.ID() {
+		return j.Verdict
+	}
+	number := j.Announcement.Header.Number
+	if b := j.Announcement.Block(); b != nil && j.Keep {
+		c.sync.Offer(b, j.Announcer.PeerID())
+	}
+	if j.Verdict == topics.Accept {
+		c.sync.Extend(number, block.HeaderHash(j.Announcement.Header))
+	}
+	if j.Hint {
+		c.sync.Have(j.Announcer.PeerID(), number+1)
+	}
+	return j.Verdict
+}
+
+// judgeHeartbeat gives the verdict on a heartbeat on the channel's topic.
+func (c *Channel) judgeHeartbeat(_ peer.ID, data []byte) topics.Verdict {
+	h, verdict := c.node.openHeartbeat(c.members.Name, data)
+	if h == nil {
+		return verdict
+	}
+	if !c.heard(membership.Channel, h).Fresh() {
+		return topics.Ignore
+	}
+	return topics.Accept
+}
+
+// heard takes a heartbeat of either topic. It answers None for who is not a member of the channel.
+func (c *Channel) heard(on membership.Source, h *membership.Heartbeat) membership.Kind {
+	id := h.Record.Identity()
+	state, here := h.For(c.announcements.Name)
+	if here && c.node.mayAsk(h.Record.PeerID()) {
+		c.sync.Have(h.Record.PeerID(), state.Height)
+	}
+	if id.ValidAt(now()) != nil || !c.admits(id) {
+		return membership.None
+	}
+	return c.tracker.Observe(on, h).Kind
+}
+
+// membersChanged hears of changes in the view.
+func (c *Channel) membersChanged(changes []membership.Change) {
+	for _, change := range changes {
+		switch change.Kind {
+		case membership.Joined:
+			c.poke()
+		case membership.Left, membership.Purged:
+			c.sync.Gone(change.Member.ID)
+		}
+	}
+	c.node.want()
+}
+
+// judgePushed gives the verdict on a message that came on a stream.
+func (n *Node) judgePushed(topic string, from peer.ID, data []byte) topics.Verdict {
+	if topic == n.org.topic.Name {
+		return n.org.judge(from, data)
+	}
+	c := n.scope(topic)
+	switch {
+	case c == nil:
+		return topics.Ignore
+	case topic == c.announcements.Name:
+		return c.judgeAnnouncement(from, data)
+	default:
+		return c.judgeHeartbeat(from, data)
+	}
+}
+
+// anchorsChanged tells the keeper the anchor peers of all channels.
+func (n *Node) anchorsChanged() {
+	var addrs []string
+	for _, c := range n.Channels() {
+		for _, org := range c.sync.Position().Bundle.Orgs() {
+			for _, a := range org.Anchors {
+				addr := fmt.Sprintf("%s:%d", a.Host, a.Port)
+				if to, ok := n.anchors[addr]; ok {
+					addr = to
+				}
+				addrs = append(addrs, addr)
+			}
+		}
+	}
+	n.keeper.Anchors(addrs)
+}
+
+// chain is what announcements are judged against.
+type chain struct{ *blocksync.Sync }
+
+func (c chain) Position() topics.Position { return topics.Position(c.Sync.Position()) }

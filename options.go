@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package weft
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	golog "github.com/ipfs/go-log/v2"
+	ma "github.com/multiformats/go-multiaddr"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/weft-p2p/weft/blocksync"
+	weftHost "github.com/weft-p2p/weft/host"
+	"github.com/weft-p2p/weft/leader"
+	"github.com/weft-p2p/weft/membership"
+)
+
+// Guard keeps everybody out of weft's topics who does not belong there; see [NewGuard].
+type Guard = weftHost.Guard
+
+// NewGuard makes a guard. Its PubSubOptions must be given to the PubSub when that is built, and the guard to [New]: a
+// PubSub takes a peer filter only then. Without a guard weft joins no topic, and says everything over its own streams.
+func NewGuard() *Guard { return weftHost.NewGuard() }
+
+// Source is where a leader pulls blocks from; the default is the channel's ordering service.
+type Source = leader.Source
+
+// Ledger is where a channel's blocks are committed; the default is the embedded one, below the data directory.
+type Ledger = blocksync.Ledger
+
+// config is what the options of New set.
+type config struct {
+	guard      *Guard
+	ownsHost   bool
+	dataDir    string
+	log        *slog.Logger
+	registerer prometheus.Registerer
+	bootstrap  []string
+	anchors    map[string]string
+	external   func() []ma.Multiaddr
+	orgSecret  []byte
+	timing     membership.Timing
+	fullMesh   int
+}
+
+// Option changes a default of New.
+type Option func(*config)
+
+// WithGuard says that the PubSub was built with the options of g. One guard serves one node.
+func WithGuard(g *Guard) Option { return func(c *config) { c.guard = g } }
+
+// WithHostOwned says that the host serves weft alone, so that connections of peers that are refused may be closed. On other
+// hosts weft refuses its own streams and topics and leaves the connections alone.
+func WithHostOwned() Option { return func(c *config) { c.ownsHost = true } }
+
+// WithDataDir keeps ledgers and the incarnation of this node below dir. Without it every channel needs [WithLedger].
+func WithDataDir(dir string) Option { return func(c *config) { c.dataDir = dir } }
+
+// WithLogger logs to l. The default is go-log's logger of subsystem "weft", which GOLOG_LOG_LEVEL governs.
+func WithLogger(l *slog.Logger) Option { return func(c *config) { c.log = l } }
+
+// WithRegisterer registers the node's metrics with r. The default is none.
+func WithRegisterer(r prometheus.Registerer) Option { return func(c *config) { c.registerer = r } }
+
+// WithBootstrap gives addresses of members of our own organization to find the others through: host:port, or a multiaddr
+// with or without a peer ID (peer.gossip.bootstrap).
+func WithBootstrap(addrs ...string) Option { return func(c *config) { c.bootstrap = addrs } }
+
+// WithAnchorOverrides maps anchor peers of channel configurations, host:port, to the weft nodes beside them
+// (weft.anchorOverrides): the configuration names the gRPC port of a stock peer.
+func WithAnchorOverrides(from map[string]string) Option { return func(c *config) { c.anchors = from } }
+
+// WithExternalAddrs says what addresses other organizations are told (peer.gossip.externalEndpoint). The default is what the
+// host announces. With none at all the node is hidden: it says nothing on the topics of channels, and only its own
+// organization sees it.
+func WithExternalAddrs(addrs ...ma.Multiaddr) Option {
+	return func(c *config) { c.external = func() []ma.Multiaddr { return addrs } }
+}
+
+// WithOrgSecret is the salt of the name of our organization's topic (weft.orgSecret); all its members need the same. The
+// default follows from the organization's root certificates: set a secret before these change.
+func WithOrgSecret(secret []byte) Option { return func(c *config) { c.orgSecret = secret } }
+
+// WithTiming says when silence means death. The default is Fabric's.
+func WithTiming(t membership.Timing) Option { return func(c *config) { c.timing = t } }
+
+// WithFullMesh is up to how many members the node keeps a connection to each (weft.relay.fullMeshMax). The default is 300.
+func WithFullMesh(members int) Option { return func(c *config) { c.fullMesh = members } }
+
+func newConfig(opts []Option) (config, error) {
+	c := config{timing: membership.DefaultTiming(), fullMesh: 300}
+	for _, o := range opts {
+		o(&c)
+	}
+	if c.log == nil {
+		c.log = slog.New(golog.SlogHandler()).With("logger", "weft")
+	}
+	var errs []error
+	if err := c.timing.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if c.fullMesh < 1 {
+		errs = append(errs, fmt.Errorf("weft: full mesh of %d members, want at least 1", c.fullMesh))
+	}
+	return c, errors.Join(errs...)
+}
+
+// joinConfig is what the options of Join set.
+type joinConfig struct {
+	leads     bool
+	source    Source
+	ledger    Ledger
+	dial      func(ctx context.Context, addr string) (net.Conn, error)
+	tlsClient *tls.Certificate
+	backoff   leader.Backoff
+}
+
+// JoinOption changes a default of Join.
+type JoinOption func(*joinConfig)
+
+// AsLeader makes this node its organization's static leader of the channel (peer.gossip.orgLeader): it pulls the blocks
+// from the ordering service and announces them.
+func AsLeader() JoinOption { return func(c *joinConfig) { c.leads = true } }
+
+// WithSource makes a leader pull from s instead of the channel's ordering service.
+func WithSource(s Source) JoinOption { return func(c *joinConfig) { c.source = s } }
+
+// WithLedger commits the blocks to l, which the channel does not close. It is empty or holds blocks of this very channel.
+func WithLedger(l Ledger) JoinOption { return func(c *joinConfig) { c.ledger = l } }
+
+// WithOrdererDialer opens connections to orderers with dial; TLS runs over them. The default is TCP.
+func WithOrdererDialer(dial func(ctx context.Context, addr string) (net.Conn, error)) JoinOption {
+	return func(c *joinConfig) { c.dial = dial }
+}
+
+// WithOrdererClientCertificate is shown to orderers that want mutual TLS.
+func WithOrdererClientCertificate(cert tls.Certificate) JoinOption {
+	return func(c *joinConfig) { c.tlsClient = &cert }
+}
+
+// WithDeliverBackoff bounds the pauses between two streams to the ordering service.
+func WithDeliverBackoff(b leader.Backoff) JoinOption { return func(c *joinConfig) { c.backoff = b } }

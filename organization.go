@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package weft
+
+import (
+	"context"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+	"github.com/weft-p2p/weft/membership"
+	"github.com/weft-p2p/weft/topics"
+	"golang.org/x/sync/errgroup"
+)
+
+// organization is our own organization: its topic, on which all its members tell each other where they are and how far each
+// of their channels is, and the view that comes of it.
+type organization struct {
+	node    *Node
+	topic   *topics.Topic
+	tracker *membership.Tracker
+	beacon  *membership.Beacon
+}
+
+func newOrganization(n *Node) (o *organization, err error) {
+	o = &organization{node: n}
+	o.topic = topics.New(topics.Config{
+		Host: n.host, PubSub: n.pubsub, Log: n.log,
+		Name:  topics.Name(topics.Organization, n.MSPID(), n.secret()),
+		Judge: o.judge, Members: o.members, Neighbour: func(peer.ID) { o.beacon.Poke() },
+	})
+	o.tracker, err = membership.NewTracker(membership.TrackerConfig{
+		View:    membership.ViewConfig{Self: n.ID(), Timing: n.timing},
+		Channel: n.MSPID(), Metrics: n.views, Log: n.log,
+		OnChange: func([]membership.Change) { n.want(); o.beacon.Poke() },
+	})
+	if err != nil {
+		return nil, err
+	}
+	o.beacon, err = membership.NewBeacon(membership.BeaconConfig{
+		Scope: o.topic.Name, Interval: n.timing.AliveInterval, Sequence: &n.sequence,
+		Compose: o.compose, Publish: o.topic.Publish, Record: n.myRecord, Signer: n.signer, Log: n.log,
+	})
+	return o, err
+}
+
+func (o *organization) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, run := range []func(context.Context) error{o.topic.Run, o.tracker.Run, o.beacon.Run} {
+		g.Go(func() error { return run(ctx) })
+	}
+	return g.Wait()
+}
+
+// compose is what we tell our organization: our internal addresses and all our channels.
+func (o *organization) compose() ([]ma.Multiaddr, []membership.ChannelState) {
+	var states []membership.ChannelState
+	for _, c := range o.node.Channels() {
+		states = append(states, c.state())
+	}
+	addrs, err := o.node.host.Network().InterfaceListenAddresses()
+	if err != nil || len(addrs) == 0 {
+		addrs = o.node.host.Addrs()
+	}
+	return addrs, states
+}
+
+// members are the peers of our organization that we are connected to.
+func (o *organization) members() []peer.ID { return o.node.connected(o.topic.Name) }
+
+// judge gives the verdict on a heartbeat of a member of our organization.
+func (o *organization) judge(_ peer.ID, data []byte) topics.Verdict {
+	n := o.node
+	h, verdict := n.openHeartbeat(o.topic.Name, data)
+	if h == nil {
+		return verdict
+	}
+	own := n.identity().MSP
+	if id := h.Record.Identity(); id.MSPID() != own.ID() || own.IsPeer(id) != nil || id.ValidAt(now()) != nil {
+		return topics.Ignore
+	}
+	change := o.tracker.Observe(membership.Organization, h)
+	for _, c := range n.Channels() {
+		c.heard(membership.Organization, h)
+	}
+	if !change.Kind.Fresh() {
+		return topics.Ignore
+	}
+	return topics.Accept
+}
+
+// connected are the peers that we are connected to and that may read a topic.
+func (n *Node) connected(topic string) []peer.ID {
+	var ids []peer.ID
+	for _, id := range n.host.Network().Peers() {
+		if n.allows(id, topic) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// openHeartbeat opens a sealed heartbeat; nil and a verdict if it cannot be.
+func (n *Node) openHeartbeat(topic string, data []byte) (*membership.Heartbeat, topics.Verdict) {
+	sealed, err := n.records.Unseal(membership.Purpose, topic, data, now())
+	if err != nil {
+		return nil, topics.Unsealed(err)
+	}
+	h, err := membership.DecodeHeartbeat(sealed)
+	if err != nil {
+		return nil, topics.Reject
+	}
+	return h, topics.Accept
+}
