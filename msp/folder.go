@@ -40,10 +40,10 @@ func loadConfig(dir, mspID string) (*mspproto.FabricMSPConfig, []string, error) 
 	f := &folder{dir: dir}
 	conf := &mspproto.FabricMSPConfig{
 		Name:              mspID,
-		RootCerts:         f.certificates("cacerts"),
-		IntermediateCerts: f.certificates("intermediatecerts"),
-		Admins:            f.certificates("admincerts"),
-		TlsRootCerts:      f.certificates("tlscacerts"),
+		RootCerts:         f.material("cacerts", isCA),
+		IntermediateCerts: f.material("intermediatecerts", isCA),
+		Admins:            f.material("admincerts", isCertificate),
+		TlsRootCerts:      f.material("tlscacerts", isCA),
 		RevocationList:    f.material("crls", isCRL),
 		CryptoConfig: &mspproto.FabricCryptoConfig{
 			SignatureHashFamily:            "SHA2",
@@ -51,7 +51,7 @@ func loadConfig(dir, mspID string) (*mspproto.FabricMSPConfig, []string, error) 
 		},
 	}
 	if len(conf.TlsRootCerts) > 0 {
-		conf.TlsIntermediateCerts = f.certificates("tlsintermediatecerts")
+		conf.TlsIntermediateCerts = f.material("tlsintermediatecerts", isCA)
 	}
 	f.units(conf)
 	if f.err == nil && len(conf.RootCerts) == 0 {
@@ -75,8 +75,6 @@ type file struct {
 	name string
 	data []byte
 }
-
-func (f *folder) certificates(sub string) [][]byte { return f.material(sub, isCertificate) }
 
 // material returns the PEM files of a subfolder, in the order of their names,
 // each accepted by check. A subfolder that does not exist is empty.
@@ -134,6 +132,14 @@ func (f *folder) note(format string, args ...any) {
 
 func isCertificate(data []byte) error {
 	_, err := firstCertificate(data)
+	return err
+}
+
+func isCA(data []byte) error {
+	cert, err := firstCertificate(data)
+	if err == nil && !cert.IsCA {
+		err = errors.New("not a CA certificate")
+	}
 	return err
 }
 

@@ -39,8 +39,11 @@ func Load(dir, mspID string) (*Local, error) {
 		return nil, fmt.Errorf("msp: load %s: %w", mspID, err)
 	}
 	local, err := NewLocal(conf, signer)
-	if err != nil {
-		return nil, fmt.Errorf("load %s: %w", dir, err)
+	switch {
+	case errors.Is(err, ErrConfig):
+		return nil, fmt.Errorf("load %s: %w: correct its CAs, crls/ or %s", dir, err, configFile)
+	case err != nil:
+		return nil, fmt.Errorf("load %s: %w: put a certificate of these CAs there", filepath.Join(dir, "signcerts"), err)
 	}
 	local.Notes = f.notes
 	return local, nil

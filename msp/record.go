@@ -147,10 +147,10 @@ func decodeRecord(content []byte) (*Record, crypto.PubKey, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	expiry := time.Unix(c.GetExpiry(), 0).UTC()
-	if expiry.After(id.ExpiresAt()) {
-		return nil, nil, errors.New("it outlasts its certificate")
+	if c.GetExpiry() < 0 || c.GetExpiry() > id.ExpiresAt().Unix() {
+		return nil, nil, fmt.Errorf("expiry %d is negative or outlasts the certificate", c.GetExpiry())
 	}
+	expiry := time.Unix(c.GetExpiry(), 0).UTC()
 	return &Record{peerID: peerID, identity: id, incarnation: c.GetIncarnation(), expiry: expiry}, host, nil
 }
 

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package msp_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/weft-p2p/weft/msp"
+	"github.com/weft-p2p/weft/msp/pb"
+)
+
+func TestSealAndUnseal(t *testing.T) {
+	id := rootCA(t, "ca").issue(t, "p").signer(t, testMSP)
+	rec := issue(t, hostKey(t), id)
+	records := msp.NewRecords(4)
+	for _, content := range [][]byte{nil, []byte("x"), make([]byte, 100<<10)} {
+		raw, err := msp.Seal("heartbeat", "topic", rec, id, content)
+		require.NoError(t, err)
+		sealed, err := records.Unseal("heartbeat", "topic", raw, epoch)
+		require.NoError(t, err)
+		require.Equal(t, rec.Digest(), sealed.Record.Digest())
+		require.Equal(t, len(content), len(sealed.Content))
+
+		clear(raw)
+		require.Equal(t, string(content), string(sealed.Content), "content does not alias the message")
+	}
+}
+
+func TestUnsealRefuses(t *testing.T) {
+	ca := rootCA(t, "ca")
+	id, other := ca.issue(t, "p").signer(t, testMSP), ca.issue(t, "q").signer(t, testMSP)
+	host := hostKey(t)
+	rec := issue(t, host, id)
+	second, err := msp.IssueRecord(host, id, 8, epoch)
+	require.NoError(t, err)
+	good, err := msp.Seal("heartbeat", "topic", rec, id, []byte("content"))
+	require.NoError(t, err)
+
+	tests := map[string]struct {
+		purpose, scope string
+		change         func(*pb.ControlMessage)
+		want           error
+	}{
+		"nothing":                           {"heartbeat", "topic", func(*pb.ControlMessage) {}, nil},
+		"other purpose":                     {"leadership", "topic", func(*pb.ControlMessage) {}, msp.ErrSignature},
+		"other scope":                       {"heartbeat", "other", func(*pb.ControlMessage) {}, msp.ErrSignature},
+		"boundary moved":                    {"heartbeatt", "opic", func(*pb.ControlMessage) {}, msp.ErrSignature},
+		"content":                           {"heartbeat", "topic", func(m *pb.ControlMessage) { m.Content[0] ^= 1 }, msp.ErrSignature},
+		"signature":                         {"heartbeat", "topic", func(m *pb.ControlMessage) { m.Signature[9] ^= 1 }, msp.ErrSignature},
+		"no signature":                      {"heartbeat", "topic", func(m *pb.ControlMessage) { m.Signature = nil }, msp.ErrSignature},
+		"another's record":                  {"heartbeat", "topic", func(m *pb.ControlMessage) { m.Record = issue(t, hostKey(t), other).Bytes() }, msp.ErrSignature},
+		"other record of the same identity": {"heartbeat", "topic", func(m *pb.ControlMessage) { m.Record = second.Bytes() }, msp.ErrSignature},
+		"no record":                         {"heartbeat", "topic", func(m *pb.ControlMessage) { m.Record = nil }, msp.ErrRecord},
+		"garbage record":                    {"heartbeat", "topic", func(m *pb.ControlMessage) { m.Record = []byte("x") }, msp.ErrRecord},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var m pb.ControlMessage
+			unmarshal(t, good, &m)
+			tt.change(&m)
+			_, err := msp.NewRecords(4).Unseal(tt.purpose, tt.scope, marshal(t, &m), epoch)
+			require.ErrorIs(t, err, tt.want)
+		})
+	}
+	_, err = msp.NewRecords(4).Unseal("heartbeat", "topic", []byte("garbage"), epoch)
+	require.ErrorIs(t, err, msp.ErrControl)
+}
+
+// The signature is the one of the specification.
+func TestControlEncoding(t *testing.T) {
+	id := rootCA(t, "ca").issue(t, "p").signer(t, testMSP)
+	rec := issue(t, hostKey(t), id)
+	digest := rec.Digest()
+	sig, err := id.Sign(frame([]byte("weft/control/1"), []byte("heartbeat"), []byte("topic"), digest[:], []byte("c")))
+	require.NoError(t, err)
+	raw := marshal(t, &pb.ControlMessage{Record: rec.Bytes(), Content: []byte("c"), Signature: sig})
+	_, err = msp.NewRecords(1).Unseal("heartbeat", "topic", raw, epoch)
+	require.NoError(t, err)
+}
+
+func TestControlSize(t *testing.T) {
+	id := rootCA(t, "ca").issue(t, "p").signer(t, testMSP)
+	rec := issue(t, hostKey(t), id)
+	_, err := msp.Seal("p", "s", rec, id, make([]byte, msp.MaxControl))
+	require.ErrorIs(t, err, msp.ErrControl)
+
+	raw, err := msp.Seal("p", "s", rec, id, make([]byte, 900<<10))
+	require.NoError(t, err)
+	_, err = msp.NewRecords(1).Unseal("p", "s", padded(t, raw, msp.MaxControl), epoch)
+	require.NoError(t, err)
+	_, err = msp.NewRecords(1).Unseal("p", "s", padded(t, raw, msp.MaxControl+1), epoch)
+	require.ErrorIs(t, err, msp.ErrControl)
+}
+
+func TestSealWithAnothersRecord(t *testing.T) {
+	ca := rootCA(t, "ca")
+	rec := issue(t, hostKey(t), ca.issue(t, "p").signer(t, testMSP))
+	_, err := msp.Seal("p", "s", rec, ca.issue(t, "q").signer(t, testMSP), nil)
+	require.ErrorIs(t, err, msp.ErrKeyMismatch)
+}
