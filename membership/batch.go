@@ -4,7 +4,6 @@ package membership
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -13,7 +12,12 @@ import (
 // batch collects changes until somebody has time for them and keeps only the
 // net change of each member. So it holds at most who was in the view when it
 // was last taken and who is in it now, however many come and go in between.
-type batch struct{ changes map[peer.ID]Change }
+type batch struct{ changes map[peer.ID]netChange }
+
+type netChange struct {
+	Change
+	isNew bool // joined since the batch was last taken
+}
 
 func (b *batch) empty() bool { return len(b.changes) == 0 }
 
@@ -26,38 +30,43 @@ func (b *batch) add(c Change) {
 		return
 	}
 	if b.changes == nil {
-		b.changes = make(map[peer.ID]Change)
+		b.changes = make(map[peer.ID]netChange)
 	}
-	before, known := b.changes[c.Member.ID]
-	if known {
-		c.Kind = net(before.Kind, c.Kind)
+	n := netChange{c, c.Kind == Joined}
+	if before, known := b.changes[c.Member.ID]; known {
+		n.isNew = before.isNew
+		n.Kind = net(before, c.Kind)
 	}
-	if c.Kind == None {
+	if n.Kind == None {
 		delete(b.changes, c.Member.ID)
 		return
 	}
-	b.changes[c.Member.ID] = c
+	b.changes[c.Member.ID] = n
 }
 
 // take returns the net changes in the order of peer IDs and starts anew.
 func (b *batch) take() []Change {
-	changes := slices.SortedFunc(maps.Values(b.changes), func(x, y Change) int {
-		return cmp.Compare(x.Member.ID, y.Member.ID)
-	})
+	changes := make([]Change, 0, len(b.changes))
+	for _, n := range b.changes {
+		changes = append(changes, n.Change)
+	}
+	slices.SortFunc(changes, func(x, y Change) int { return cmp.Compare(x.Member.ID, y.Member.ID) })
 	b.changes = nil
 	return changes
 }
 
-// net combines two changes of one member; None when they cancel out.
-func net(first, then Kind) Kind {
-	ends := then == Left || then == Purged
+// net is what another change makes of the first ones; None when a member came
+// and went.
+func net(before netChange, then Kind) Kind {
 	switch {
-	case first == Joined && ends:
+	case then == Updated:
+		return before.Kind
+	case before.isNew && (then == Left || then == Purged):
 		return None
-	case first == Joined && then == Returned, then == Updated:
-		return first
+	case before.isNew && then == Returned:
+		return Joined
 	case then == Joined:
-		return Returned // first was Left or Purged
+		return Returned // it had left, or been forgotten
 	}
 	return then
 }

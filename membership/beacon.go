@@ -30,7 +30,8 @@ type Sequence struct{ last atomic.Uint64 }
 func (s *Sequence) next() uint64 { return s.last.Add(1) }
 
 // BeaconConfig is what a Beacon needs. Everything without a default is required.
-// The functions are called by one goroutine at a time and must not block long.
+// Run calls the functions from one goroutine, Leave from its caller's, perhaps
+// at the same time.
 type BeaconConfig struct {
 	Scope    string        // name of the topic it publishes on
 	Interval time.Duration // default: DefaultTiming().AliveInterval
@@ -125,17 +126,33 @@ func (b *Beacon) jittered() time.Duration {
 // calls do nothing.
 func (b *Beacon) Leave(ctx context.Context) (err error) {
 	b.leaving.Do(func() {
-		close(b.left) // before the sequence is drawn: see beat
-		err = b.send(ctx, Heartbeat{Sequence: b.c.Sequence.next(), Leaving: true})
+		close(b.left) // before drawing: see draft
+		d := b.draft()
+		d.Leaving = true
+		err = b.send(ctx, d)
 	})
 	return err
 }
 
+// draft is a heartbeat with a place in the order, and who is to sign it.
+type draft struct {
+	Heartbeat
+	signer *msp.SigningIdentity
+}
+
+// draft takes the record and draws the sequence, before anything else is looked
+// at: so whatever comes after a goodbye in the order was decided after it. Here
+// that is nothing; on the topic of the organization it is a list without the
+// channel that was left.
+func (b *Beacon) draft() draft {
+	d := draft{signer: b.c.Signer()}
+	d.Record = b.c.Record()
+	d.Sequence = b.c.Sequence.next()
+	return d
+}
+
 func (b *Beacon) beat(ctx context.Context) {
-	// Drawn first: whatever is said under a later number than a goodbye's was
-	// decided after it. Here that is nothing, on the topic of the organization
-	// it is a list without the channel that was left.
-	h := Heartbeat{Sequence: b.c.Sequence.next()}
+	d := b.draft()
 	select {
 	case <-b.left:
 		return
@@ -143,8 +160,8 @@ func (b *Beacon) beat(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.c.Interval)
 	defer cancel()
-	h.Addrs, h.Channels = b.c.Compose()
-	err := b.send(ctx, h)
+	d.Addrs, d.Channels = b.c.Compose()
+	err := b.send(ctx, d)
 	switch {
 	case ctx.Err() == context.Canceled:
 	case err != nil && !b.silent:
@@ -155,14 +172,17 @@ func (b *Beacon) beat(ctx context.Context) {
 	b.silent = err != nil
 }
 
-func (b *Beacon) send(ctx context.Context, h Heartbeat) error {
-	content, err := h.Marshal()
+func (b *Beacon) send(ctx context.Context, d draft) error {
+	if d.Record == nil || d.signer == nil {
+		return errors.New("seal heartbeat: there is no member record yet")
+	}
+	content, err := d.Marshal()
 	if err != nil {
 		return err
 	}
-	sealed, err := msp.Seal(Purpose, b.c.Scope, b.c.Record(), b.c.Signer(), content)
+	sealed, err := msp.Seal(Purpose, b.c.Scope, d.Record, d.signer, content)
 	if err != nil {
-		return fmt.Errorf("seal heartbeat: %w", err)
+		return err // it says what it sealed
 	}
 	if err := b.c.Publish(ctx, sealed); err != nil {
 		return fmt.Errorf("publish heartbeat: %w", err)

@@ -16,7 +16,7 @@ import (
 type Member struct {
 	ID       peer.ID
 	MSPID    string
-	Record   *msp.Record    // newest one heard
+	Record   *msp.Record    // newest one heard; nil in a Change about somebody long gone
 	Sequence uint64         // of the newest heartbeat, within Record's incarnation
 	Addrs    []ma.Multiaddr // of both topics, without repetition, without /p2p
 	State    ChannelState   // newest claim about the channel; zero in a view of an organization

@@ -8,6 +8,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-p2p/weft/membership/pb"
@@ -17,6 +18,12 @@ import (
 // ErrHeartbeat is wrapped by every error about the content of a heartbeat.
 // A correct sender never causes it.
 var ErrHeartbeat = errors.New("membership: invalid heartbeat")
+
+// Field numbers of the repeated fields of pb.Heartbeat.
+const (
+	addrsField    = 2
+	channelsField = 3
+)
 
 // Marshal returns the content to be sealed. It fails with ErrHeartbeat when a
 // receiver would refuse it; Record is not looked at, the seal carries it.
@@ -51,8 +58,11 @@ func DecodeHeartbeat(sealed *msp.Sealed) (*Heartbeat, error) {
 	if n := len(sealed.Content); n > MaxContent {
 		return nil, invalid("%d bytes, at most %d are allowed", n, MaxContent)
 	}
+	if err := count(sealed.Content); err != nil {
+		return nil, err
+	}
 	m := new(pb.Heartbeat)
-	if err := proto.Unmarshal(sealed.Content, m); err != nil {
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(sealed.Content, m); err != nil {
 		return nil, invalid("decode: %v", err)
 	}
 	if err := check(m); err != nil {
@@ -68,20 +78,47 @@ func DecodeHeartbeat(sealed *msp.Sealed) (*Heartbeat, error) {
 	}, nil
 }
 
+// count refuses too many entries before decoding makes an object of each: empty
+// ones take two bytes on the wire and a hundred in memory.
+func count(content []byte) error {
+	var addrs, channels int
+	for len(content) > 0 {
+		field, _, n := protowire.ConsumeField(content)
+		if n < 0 {
+			return invalid("decode: %v", protowire.ParseError(n))
+		}
+		content = content[n:]
+		switch field {
+		case addrsField:
+			addrs++
+		case channelsField:
+			channels++
+		}
+	}
+	return checkCounts(addrs, channels)
+}
+
+func checkCounts(addrs, channels int) error {
+	if addrs > MaxAddrs {
+		return invalid("%d addresses, at most %d are allowed", addrs, MaxAddrs)
+	}
+	if channels > MaxChannels {
+		return invalid("%d channels, at most %d are allowed", channels, MaxChannels)
+	}
+	return nil
+}
+
 func check(m *pb.Heartbeat) error {
 	if m.GetSequence() == 0 {
 		return invalid("sequence is 0")
 	}
-	if n := len(m.GetAddrs()); n > MaxAddrs {
-		return invalid("%d addresses, at most %d are allowed", n, MaxAddrs)
+	if err := checkCounts(len(m.GetAddrs()), len(m.GetChannels())); err != nil {
+		return err
 	}
 	for i, addr := range m.GetAddrs() {
 		if n := len(addr); n == 0 || n > MaxAddrSize {
 			return invalid("address %d has %d bytes, allowed are 1 to %d", i, n, MaxAddrSize)
 		}
-	}
-	if n := len(m.GetChannels()); n > MaxChannels {
-		return invalid("%d channels, at most %d are allowed", n, MaxChannels)
 	}
 	seen := make(map[string]struct{}, len(m.GetChannels()))
 	for i, s := range m.GetChannels() {

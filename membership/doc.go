@@ -3,17 +3,17 @@
 // Package membership knows who is here: it turns signed heartbeats into a live
 // view of each organization and each channel.
 //
-//	                 Beacon (one per topic) --sealed heartbeat--> topic
-//	                                                                |
-//	   topic of my organization --+                                 v
-//	                              +-- Unseal, DecodeHeartbeat, judged by the caller
-//	   topic of the channel ------+                                 |
-//	                                                                v
-//	   connection lost, identity revoked -------------------> Tracker (mutex, one timer)
-//	                                                                |      \
-//	                                                              View      +-- Run --> OnChange, log, metric
-//	                                                         (pure, no clock)
-//	   dialer, relay, blocksync, election <--- copies -------------+
+//	              Beacon (one per topic) --sealed heartbeat--> topic
+//	                                                             |
+//	topic of my organization --+                                 v
+//	                           +-- Unseal, DecodeHeartbeat, judged by the caller
+//	topic of the channel ------+                                 |
+//	                                                             v
+//	connection lost, identity revoked -------------------> Tracker (mutex, one timer)
+//	                                                             |      \
+//	                                                           View      +-- Run --> OnChange, log, metric
+//	                                                      (pure, no clock)
+//	dialer, relay, blocksync, election <--- copies -------------+
 //
 // A node runs one Tracker for its organization and one for each channel. The
 // tracker of a channel observes two topics: the channel's own, where members

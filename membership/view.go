@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/weft-p2p/weft/msp"
 )
 
 // ViewConfig says whose members a view holds.
@@ -60,38 +62,45 @@ func NewView(c ViewConfig) (*View, error) {
 // topics; a newer one proves life, an equal or older one never does. In the
 // view of a channel, a heartbeat that does not list the channel is a goodbye.
 func (v *View) Observe(now time.Time, from Source, h *Heartbeat) Change {
-	at, id, p := v.clock.at(now), h.Record.PeerID(), h.position()
-	if id == v.self {
-		return Change{Kind: Own}
-	}
+	at, e := v.clock.at(now), v.entries[h.Record.PeerID()]
 	state, here := v.concerns(h)
-	e := v.entries[id]
-	if e != nil {
-		switch {
-		case p == e.left:
-			return v.change(Equal, e)
-		case !p.after(e.left):
-			return v.change(Older, e)
-		case !here:
-			was := v.member(e)
-			kind := e.farewell(p, at.Add(v.tombstone(now, h)))
-			return v.gone(kind, was, e)
-		case !p.after(e.newest):
-			return v.change(e.late(at, from, h), e)
-		}
+	switch p := h.position(); {
+	case h.Record.PeerID() == v.self:
+		return Change{Kind: Own}
+	case e == nil:
+		return v.admit(at, now, from, h)
+	case p == e.left:
+		return v.change(Equal, e)
+	case !p.after(e.left):
+		return v.change(Older, e)
+	case !here:
+		was := v.member(e)
+		return v.gone(e.farewell(p, at.Add(v.tombstone(now, h.Record))), was, e)
+	case !p.after(e.newest):
+		return v.change(e.late(at, from, h), e)
 	}
 	displaced, ok := v.room(e, h, here)
 	if !ok {
 		return Change{Kind: Full}
 	}
-	if e == nil {
-		e = &entry{id: id}
-		v.entries[id] = e
+	c := v.change(e.hear(at, from, h, state), e)
+	c.Displaced = displaced
+	return c
+}
+
+// admit takes the first heartbeat of somebody unknown. A goodbye is kept as
+// well, so that what it has overtaken does not count.
+func (v *View) admit(at, now time.Time, from Source, h *Heartbeat) Change {
+	state, here := v.concerns(h)
+	displaced, ok := v.room(nil, h, here)
+	if !ok {
+		return Change{Kind: Full}
 	}
+	e := &entry{id: h.Record.PeerID(), lastSeen: at}
+	v.entries[e.id] = e
 	if !here {
 		e.setRecord(h.Record)
-		e.lastSeen = at
-		return Change{Kind: e.farewell(p, at.Add(v.tombstone(now, h))), Displaced: displaced}
+		return Change{Kind: e.farewell(h.position(), at.Add(v.tombstone(now, h.Record)))}
 	}
 	c := v.change(e.hear(at, from, h, state), e)
 	c.Displaced = displaced
@@ -136,7 +145,7 @@ func (v *View) Forget(now time.Time, id peer.ID) Change {
 		return Change{}
 	}
 	was := v.member(e)
-	e.bury(at.Add(v.tombstone(now, &Heartbeat{Record: e.record})))
+	e.bury(at.Add(v.tombstone(now, e.record)))
 	return v.gone(Purged, was, e)
 }
 
@@ -176,7 +185,7 @@ func (v *View) expire(at, now time.Time, e *entry) (changes []Change) {
 	}
 	if _, kept := v.kept[e.id]; e.phase == dead && !kept && !at.Before(e.due(v.timing)) {
 		was := v.member(e)
-		e.bury(at.Add(v.tombstone(now, &Heartbeat{Record: e.record})))
+		e.bury(at.Add(v.tombstone(now, e.record)))
 		changes = append(changes, v.gone(Purged, was, e))
 	}
 	return changes
@@ -195,20 +204,17 @@ func (v *View) Next(now time.Time) (time.Time, bool) {
 			next = due
 		}
 	}
-	return v.clock.outside(next), !next.IsZero()
+	if next.IsZero() {
+		return next, false
+	}
+	return v.clock.outside(next), true
 }
-
-// Records live for at most a day, and clocks may differ by a quarter of an hour.
-const (
-	recordLife = 24 * time.Hour
-	clockSlack = 15 * time.Minute
-)
 
 // tombstone is how long somebody who is gone is remembered: Fabric's period of
 // forgetting once more, and until its record has expired, because from then on
 // nobody accepts a replay of its heartbeats anyway.
-func (v *View) tombstone(now time.Time, h *Heartbeat) time.Duration {
-	life := min(h.Record.Expiry().Sub(now), recordLife) + clockSlack
+func (v *View) tombstone(now time.Time, r *msp.Record) time.Duration {
+	life := min(r.Expiry().Sub(now), msp.RecordLifetime+msp.ClockSlack) + msp.ClockSlack
 	return max(life, v.timing.purge())
 }
 
