@@ -110,6 +110,7 @@ func (c *Channel) Status() Status {
 
 // Leave says goodbye to the members and closes the channel. What is committed stays.
 func (c *Channel) Leave(ctx context.Context) error {
+	c.leaving.Store(true) // before the goodbye: no later heartbeat may list the channel
 	var err error
 	if !c.node.hidden() {
 		err = c.beacon.Leave(ctx)

@@ -38,6 +38,7 @@ type Channel struct {
 	orderers      *deliver.Client     // nil unless we lead and pull from the ordering service
 	announcer     *announcer          // what we pulled and have to announce
 	admitted      atomic.Pointer[admissions]
+	leaving       atomic.Bool
 
 	cancel context.CancelFunc
 	done   chan struct{}

@@ -55,7 +55,9 @@ func (o *organization) run(ctx context.Context) error {
 func (o *organization) compose() ([]ma.Multiaddr, []membership.ChannelState) {
 	var states []membership.ChannelState
 	for _, c := range o.node.Channels() {
-		states = append(states, c.state())
+		if !c.leaving.Load() {
+			states = append(states, c.state())
+		}
 	}
 	addrs, err := o.node.host.Network().InterfaceListenAddresses()
 	if err != nil || len(addrs) == 0 {
