@@ -91,7 +91,7 @@ func parseAddress(address string) ([]ma.Multiaddr, peer.ID, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %q: %w", ErrAddress, address, err)
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || name == "" {
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || name == "" || strings.Contains(name, "/") {
 		return nil, "", fmt.Errorf("%w: %q", ErrAddress, address)
 	}
 	var addrs []ma.Multiaddr

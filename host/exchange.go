@@ -36,7 +36,8 @@ const maxClockLead = 366 * 24 * time.Hour
 
 // Authenticate shows our record to a connected peer and judges the one that it answers with; 5 s at most, and it never
 // dials. The result is what we think of the peer now. The error says why the peer showed no valid record:
-// [ErrUnknownToPeer], [ErrRefusedByPeer], [ErrInvalidRecord], [ErrAnswer], [ErrNoRecord], or one of the stream.
+// [ErrUnknownToPeer], [ErrRefusedByPeer], [ErrInvalidRecord], [ErrAnswer], [ErrNoRecord], libp2p's network.ErrNoConn, or one
+// of the stream.
 func (a *Auth) Authenticate(ctx context.Context, id peer.ID) (Result, error) {
 	mine := a.cfg.Mine()
 	if mine == nil {
@@ -57,6 +58,9 @@ func (a *Auth) Authenticate(ctx context.Context, id peer.ID) (Result, error) {
 
 // ask is the opener's side of the exchange.
 func (a *Auth) ask(ctx context.Context, id peer.ID, mine *msp.Record) (*pb.AuthResponse, error) {
+	if !a.connected(id) {
+		return nil, fmt.Errorf("authenticate to %s: %w", id, network.ErrNoConn)
+	}
 	ctx, cancel := context.WithTimeout(network.WithNoDial(ctx, "authentication uses the connection there is"), AuthProtocol.Deadline)
 	defer cancel()
 	s, err := stream.Open(ctx, a.cfg.Host, id, AuthProtocol)

@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/crypto"
+	corehost "github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/weft-p2p/weft/host"
+	"github.com/weft-p2p/weft/host/pb"
+	"github.com/weft-p2p/weft/internal/stream"
+	"github.com/weft-p2p/weft/msp"
+)
+
+// party is a host that authenticates: members of Org1 and Org2 are verified, of Bad refused, all others unknown.
+type party struct {
+	corehost.Host
+	t   *testing.T
+	key crypto.PrivKey
+	id  *msp.SigningIdentity
+	*host.Auth
+	log      bytes.Buffer
+	outdated chan uint64
+	registry *prometheus.Registry
+
+	mu     sync.Mutex // guards all below
+	mine   *msp.Record
+	orgs   map[string]host.Result
+	heard  []string // "<msp> <result>" per OnChange
+	judged int
+}
+
+func newParty(s *sim, mspID string, change func(*host.AuthConfig)) *party {
+	return partyWith(s, identity(s.t, mspID), change)
+}
+
+func partyWith(s *sim, id *msp.SigningIdentity, change func(*host.AuthConfig)) *party {
+	p := &party{
+		t: s.t, id: id, key: newHostKey(s.t), outdated: make(chan uint64, 10), registry: prometheus.NewRegistry(),
+		orgs: map[string]host.Result{"Org1": host.Verified, "Org2": host.Verified, "Bad": host.Refused},
+	}
+	p.Host = s.host(func(cfg *host.Config) { cfg.Key = p.key })
+	p.issue(uint64(time.Now().UnixNano()))
+	cfg := host.AuthConfig{
+		Host: p.Host, Records: msp.NewRecords(16), Mine: p.record, Judge: p.judge, OnChange: p.onChange,
+		Outdated: func(highest uint64) { p.outdated <- highest }, Registerer: p.registry,
+		Log: slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	p.Auth = host.NewAuth(cfg)
+	run(s.t, p.Auth.Run)
+	return p
+}
+
+func (p *party) issue(incarnation uint64) *msp.Record {
+	p.t.Helper()
+	rec, err := msp.IssueRecord(p.key, p.id, incarnation, time.Now())
+	require.NoError(p.t, err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mine = rec
+	return rec
+}
+
+func (p *party) record() *msp.Record {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mine
+}
+
+func (p *party) judge(rec *msp.Record) host.Result {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.judged++
+	if res, ok := p.orgs[rec.Identity().MSPID()]; ok {
+		return res
+	}
+	return host.Unknown
+}
+
+// configure changes what the party thinks of an organization, as a config block does.
+func (p *party) configure(mspID string, res host.Result) {
+	p.mu.Lock()
+	p.orgs[mspID] = res
+	p.mu.Unlock()
+	p.Rejudge()
+}
+
+func (p *party) onChange(_ peer.ID, rec *msp.Record, res host.Result) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.heard = append(p.heard, rec.Identity().MSPID()+" "+res.String())
+}
+
+func (p *party) changes() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.heard)
+}
+
+func (p *party) thinks(of corehost.Host) host.Result {
+	_, res := p.Known(of.ID())
+	return res
+}
+
+func TestAuthenticateBothWays(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		a, b := newParty(s, "Org1", nil), newParty(s, "Org2", nil)
+		connect(t, a, b)
+		res, err := a.Authenticate(t.Context(), b.ID())
+		require.NoError(t, err)
+		require.Equal(t, host.Verified, res)
+		require.Equal(t, host.Verified, b.thinks(a))
+		rec, _ := a.Known(b.ID())
+		require.Equal(t, b.record().Digest(), rec.Digest())
+		require.Equal(t, []string{"Org2 verified"}, a.changes())
+		require.Equal(t, []string{"Org1 verified"}, b.changes())
+
+		_, err = b.Authenticate(t.Context(), a.ID())
+		require.NoError(t, err)
+		require.Len(t, b.changes(), 1, "the same record again is no change")
+	})
+}
+
+func TestAuthenticateResults(t *testing.T) {
+	for name, tc := range map[string]struct {
+		opener, answerer string
+		res              host.Result // opener of answerer
+		err              error
+		theirs           host.Result // answerer of opener
+	}{
+		"unknown to the answerer":            {"Org9", "Org2", host.Unspecified, host.ErrUnknownToPeer, host.Unknown},
+		"refused by the answerer":            {"Bad", "Org2", host.Unspecified, host.ErrRefusedByPeer, host.Refused},
+		"answerer is unknown to the opener":  {"Org1", "Org9", host.Unknown, nil, host.Verified},
+		"answerer is refused by the opener":  {"Org1", "Bad", host.Refused, nil, host.Verified},
+		"the answerer's own is not revealed": {"Org9", "Org9", host.Unspecified, host.ErrUnknownToPeer, host.Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, func(t *testing.T, s *sim) {
+				a, b := newParty(s, tc.opener, nil), newParty(s, tc.answerer, nil)
+				connect(t, a, b)
+				res, err := a.Authenticate(t.Context(), b.ID())
+				require.ErrorIs(t, err, tc.err)
+				require.Equal(t, tc.res, res)
+				require.Equal(t, tc.theirs, b.thinks(a))
+				require.True(t, connected(a, b), "somebody else's host: connections stay")
+				if tc.err != nil {
+					rec, _ := a.Known(b.ID())
+					require.Nil(t, rec)
+				}
+			})
+		})
+	}
+}
+
+func TestRefusedConnectionsCloseOnOurOwnHosts(t *testing.T) {
+	closing := func(cfg *host.AuthConfig) { cfg.CloseRefused = true }
+	simulate(t, func(t *testing.T, s *sim) {
+		good, bad, late := newParty(s, "Org1", closing), newParty(s, "Bad", nil), newParty(s, "Org2", nil)
+		connect(t, bad, good)
+		_, err := bad.Authenticate(t.Context(), good.ID())
+		require.ErrorIs(t, err, host.ErrRefusedByPeer, "the answer arrives before the end")
+		time.Sleep(time.Second)
+		require.False(t, connected(good, bad), "refused as opener")
+
+		connect(t, good, bad)
+		_, err = good.Authenticate(t.Context(), bad.ID())
+		require.NoError(t, err)
+		time.Sleep(time.Second)
+		require.False(t, connected(good, bad), "refused as answerer")
+
+		connect(t, good, late)
+		require.NoError(t, good.Ensure(t.Context(), late.ID()))
+		good.configure("Org2", host.Refused)
+		time.Sleep(time.Second)
+		require.False(t, connected(good, late), "refused by a later configuration")
+	})
+}
+
+func TestAuthenticateNeedsARecordAndAConnection(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		a, b := newParty(s, "Org1", nil), newParty(s, "Org2", nil)
+		_, err := a.Authenticate(t.Context(), b.ID())
+		require.ErrorIs(t, err, network.ErrNoConn)
+		connect(t, a, b)
+		a.mu.Lock()
+		a.mine = nil
+		a.mu.Unlock()
+		_, err = a.Authenticate(t.Context(), b.ID())
+		require.ErrorIs(t, err, host.ErrNoRecord)
+		_, err = b.Authenticate(t.Context(), a.ID())
+		require.Error(t, err, "an answerer without a record answers nobody")
+	})
+}
+
+// What hostile openers send: each stream is reset, nothing is kept, and nobody is told above Debug.
+func TestHostileOpeners(t *testing.T) {
+	frame := func(raw []byte) []byte { return append(binary.AppendUvarint(nil, uint64(len(raw))), raw...) }
+	request := func(rec []byte) []byte {
+		raw, err := proto.Marshal(&pb.AuthRequest{Record: rec})
+		require.NoError(t, err)
+		return frame(raw)
+	}
+	for name, raw := range map[string]func(p *party) []byte{
+		"nothing":                 func(*party) []byte { return nil },
+		"garbage":                 func(*party) []byte { return frame([]byte("\xff\xff\xffgarbage")) },
+		"empty message":           func(*party) []byte { return []byte{0} },
+		"garbage for a record":    func(*party) []byte { return request([]byte("garbage")) },
+		"oversize":                func(*party) []byte { return binary.AppendUvarint(nil, 33<<10) },
+		"endless length":          func(*party) []byte { return bytes.Repeat([]byte{0xff}, 20) },
+		"half a message":          func(*party) []byte { return []byte{100, 1, 2} },
+		"somebody else's record":  func(p *party) []byte { return request(p.record().Bytes()) },
+		"a record cut short":      func(p *party) []byte { return request(p.record().Bytes()[:100]) },
+		"our own record reversed": func(p *party) []byte { b := slices.Clone(p.record().Bytes()); slices.Reverse(b); return request(b) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, func(t *testing.T, s *sim) {
+				p := newParty(s, "Org1", nil)
+				stranger := s.plain()
+				connect(t, stranger, p)
+				st, err := stranger.NewStream(t.Context(), p.ID(), host.AuthProtocol.ID)
+				require.NoError(t, err)
+				_, err = st.Write(raw(p))
+				require.NoError(t, err)
+				start := time.Now()
+				_, err = io.ReadAll(st)
+				require.Error(t, err)
+				require.LessOrEqual(t, time.Since(start), host.AuthProtocol.Deadline+time.Second)
+				rec, res := p.Known(stranger.ID())
+				require.Nil(t, rec)
+				require.Equal(t, host.Unspecified, res)
+				require.Empty(t, p.changes())
+				require.NotContains(t, p.log.String(), "level=WARN")
+				require.NotContains(t, p.log.String(), "level=ERROR")
+			})
+		})
+	}
+}
+
+// What hostile answerers send back, or do not.
+func TestHostileAnswerers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answer func(a *party) *pb.AuthResponse
+		err    error
+	}{
+		"no answer":    {nil, nil},
+		"no status":    {func(*party) *pb.AuthResponse { return &pb.AuthResponse{} }, host.ErrAnswer},
+		"no record":    {func(*party) *pb.AuthResponse { return &pb.AuthResponse{Status: pb.Status_STATUS_VERIFIED} }, host.ErrInvalidRecord},
+		"wrong status": {func(*party) *pb.AuthResponse { return &pb.AuthResponse{Status: 77} }, host.ErrAnswer},
+		"our own record": {func(a *party) *pb.AuthResponse {
+			return &pb.AuthResponse{Status: pb.Status_STATUS_VERIFIED, Record: a.record().Bytes()}
+		}, host.ErrInvalidRecord},
+		"record without verification": {func(a *party) *pb.AuthResponse {
+			return &pb.AuthResponse{Status: pb.Status_STATUS_UNKNOWN, Record: a.record().Bytes()}
+		}, host.ErrUnknownToPeer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, func(t *testing.T, s *sim) {
+				a, b := newParty(s, "Org1", nil), s.plain()
+				server := &stream.Server{Host: b, Protocol: host.AuthProtocol, Handle: func(ctx context.Context, st *stream.Stream) error {
+					if tc.answer == nil {
+						<-ctx.Done()
+						return ctx.Err()
+					}
+					return st.Write(tc.answer(a))
+				}}
+				run(t, server.Run)
+				connect(t, a, b)
+				start := time.Now()
+				res, err := a.Authenticate(t.Context(), b.ID())
+				require.Error(t, err)
+				require.Equal(t, host.Unspecified, res)
+				if tc.err != nil {
+					require.ErrorIs(t, err, tc.err)
+				}
+				require.LessOrEqual(t, time.Since(start), host.AuthProtocol.Deadline+time.Second)
+				require.Empty(t, a.changes())
+			})
+		})
+	}
+}
+
+func TestHigherIncarnationWins(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		a, b := newParty(s, "Org1", nil), newParty(s, "Org2", nil)
+		connect(t, a, b)
+		first := a.record()
+		newer := a.issue(first.Incarnation() + 100)
+		_, err := a.Authenticate(t.Context(), b.ID())
+		require.NoError(t, err)
+
+		a.mu.Lock()
+		a.mine = first // a lost file
+		a.mu.Unlock()
+		res, err := a.Authenticate(t.Context(), b.ID())
+		require.NoError(t, err)
+		require.Equal(t, host.Verified, res)
+		rec, _ := b.Known(a.ID())
+		require.Equal(t, newer.Digest(), rec.Digest(), "the older one does not replace the newer")
+		require.Equal(t, newer.Incarnation(), <-a.outdated)
+
+		last := a.issue(newer.Incarnation() + 1)
+		require.NoError(t, a.Renew(t.Context()))
+		rec, _ = b.Known(a.ID())
+		require.Equal(t, last.Digest(), rec.Digest())
+		require.Empty(t, a.outdated)
+	})
+}
+
+// A member cannot use up our incarnations with one lie.
+func TestClaimsOfIncarnationsAreBounded(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		a := newParty(s, "Org1", nil)
+		liar := partyWith(s, identity(t, "Org2"), nil)
+		third := s.plain()
+		server := &stream.Server{Host: third, Protocol: host.AuthProtocol, Handle: func(_ context.Context, st *stream.Stream) error {
+			rec, err := msp.IssueRecord(third.Peerstore().PrivKey(third.ID()), liar.id, 1, time.Now())
+			if err != nil {
+				return err
+			}
+			return st.Write(&pb.AuthResponse{Status: pb.Status_STATUS_VERIFIED, Record: rec.Bytes(), HighestIncarnation: 1<<63 + 5})
+		}}
+		run(t, server.Run)
+		connect(t, a, third)
+		res, err := a.Authenticate(t.Context(), third.ID())
+		require.NoError(t, err)
+		require.Equal(t, host.Verified, res)
+		require.Empty(t, a.outdated)
+	})
+}
+
+func TestRenewOnLiveConnections(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		hub := newParty(s, "Org1", nil)
+		var others []*party
+		for i := range 5 {
+			p := newParty(s, fmt.Sprintf("Org%d", 1+i%2), nil)
+			connect(t, p, hub)
+			require.NoError(t, p.Ensure(t.Context(), hub.ID()))
+			others = append(others, p)
+		}
+		disconnect(t, hub, others[0])
+		time.Sleep(time.Second)
+		renewed := hub.issue(hub.record().Incarnation() + 1)
+		require.NoError(t, hub.Renew(t.Context()))
+		for i, p := range others {
+			rec, res := p.Known(hub.ID())
+			require.Equal(t, host.Verified, res)
+			require.Equal(t, i != 0, rec.Digest() == renewed.Digest(), "everybody who is connected, and no dialing")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, hub.Renew(ctx), context.Canceled)
+	})
+}
+
+// A joiner with an old configuration and a server with a new one find each other as the joiner catches up.
+func TestRejudgeAfterAConfiguration(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		joiner, server := newParty(s, "Org1", nil), newParty(s, "Org7", nil)
+		connect(t, joiner, server)
+		res, err := joiner.Authenticate(t.Context(), server.ID())
+		require.NoError(t, err)
+		require.Equal(t, host.Unknown, res)
+		joiner.configure("Org7", host.Verified)
+		joiner.configure("Org7", host.Verified) // no change
+		joiner.configure("Org7", host.Refused)
+		require.Equal(t, []string{"Org7 unknown", "Org7 verified", "Org7 refused"}, joiner.changes())
+		require.Equal(t, host.Refused, joiner.thinks(server))
+	})
+}
+
+// A configuration that arrives while a record is being judged counts for that record.
+func TestRejudgeDuringAnExchange(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		var a *party
+		var once sync.Once
+		a = newParty(s, "Org1", func(cfg *host.AuthConfig) {
+			cfg.Judge = func(rec *msp.Record) host.Result {
+				res := a.judge(rec)
+				once.Do(func() { a.configure("Org2", host.Refused) })
+				return res
+			}
+		})
+		b := newParty(s, "Org2", nil)
+		connect(t, a, b)
+		res, err := a.Authenticate(t.Context(), b.ID())
+		require.NoError(t, err)
+		require.Equal(t, host.Refused, res)
+		require.Equal(t, []string{"Org2 refused"}, a.changes())
+	})
+}
+
+func TestOnChangeMayCallBack(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		var a *party
+		var results []host.Result
+		a = newParty(s, "Org1", func(cfg *host.AuthConfig) {
+			cfg.OnChange = func(id peer.ID, _ *msp.Record, res host.Result) {
+				results = append(results, res)
+				if len(results) == 1 {
+					a.configure("Org2", host.Unknown)
+					_, now := a.Known(id)
+					require.Equal(t, host.Unknown, now)
+				}
+			}
+		})
+		b := newParty(s, "Org2", nil)
+		connect(t, a, b)
+		_, err := a.Authenticate(t.Context(), b.ID())
+		require.NoError(t, err)
+		require.Equal(t, []host.Result{host.Verified, host.Unknown}, results)
+	})
+}
+
+func TestEnsureExchangesOncePerConnection(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		a, b := newParty(s, "Org1", nil), newParty(s, "Org2", nil)
+		exchanges := func() int {
+			n, err := testutil.GatherAndCount(b.registry, "weft_host_authentications_total")
+			require.NoError(t, err)
+			if n == 0 {
+				return 0
+			}
+			return int(counter(t, b.registry, "answerer", "verified"))
+		}
+		connect(t, a, b)
+		for range 3 {
+			require.NoError(t, a.Ensure(t.Context(), b.ID()))
+			require.NoError(t, b.Ensure(t.Context(), a.ID()))
+		}
+		require.Equal(t, 1, exchanges(), "one exchange serves both sides")
+		disconnect(t, a, b)
+		time.Sleep(time.Second)
+		connect(t, a, b)
+		require.NoError(t, a.Ensure(t.Context(), b.ID()))
+		require.Equal(t, 2, exchanges(), "the other end may have restarted")
+		a.issue(a.record().Incarnation() + 1)
+		require.NoError(t, a.Ensure(t.Context(), b.ID()))
+		require.Equal(t, 3, exchanges(), "a new record")
+	})
+}
+
+func TestDuplicateHostKeyIsAWarningOnce(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		shared := identity(t, "Org2")
+		watcher := newParty(s, "Org1", nil)
+		a, b := partyWith(s, shared, nil), partyWith(s, shared, nil)
+		for _, p := range []*party{a, b} {
+			connect(t, p, watcher)
+			require.NoError(t, p.Ensure(t.Context(), watcher.ID()))
+		}
+		require.NoError(t, watcher.Renew(t.Context()))
+		require.Equal(t, 1, bytes.Count(watcher.log.Bytes(), []byte("duplicate host key")))
+		require.Equal(t, host.Verified, watcher.thinks(a))
+		require.Equal(t, host.Verified, watcher.thinks(b), "never refused for it")
+		connect(t, a, b)
+		require.NoError(t, a.Ensure(t.Context(), b.ID()))
+		require.Contains(t, a.log.String(), "duplicate host key", "our own identity at another host")
+		require.Contains(t, b.log.String(), "duplicate host key")
+	})
+}
+
+func TestRecordsExpire(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		a, b := newParty(s, "Org1", nil), newParty(s, "Org2", nil)
+		connect(t, a, b)
+		require.NoError(t, a.Ensure(t.Context(), b.ID()))
+		time.Sleep(23 * time.Hour)
+		require.Equal(t, host.Verified, a.thinks(b))
+		time.Sleep(90 * time.Minute)
+		require.Equal(t, host.Unspecified, a.thinks(b))
+		require.Equal(t, []string{"Org2 verified", "Org2 unspecified"}, a.changes())
+	})
+}
+
+// Strangers cannot push members out, and who is not connected goes first.
+func TestPeersAreBounded(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		hub := newParty(s, "Org1", func(cfg *host.AuthConfig) { cfg.Peers = 3 })
+		visit := func(mspID string) *party {
+			p := newParty(s, mspID, nil)
+			connect(t, p, hub)
+			_, _ = p.Authenticate(t.Context(), hub.ID())
+			return p
+		}
+		gone, stays, stranger := visit("Org2"), visit("Org2"), visit("Org9")
+		disconnect(t, hub, gone)
+		time.Sleep(time.Second)
+		require.Equal(t, host.Verified, hub.thinks(gone), "remembered while there is room")
+		second := visit("Org9")
+		require.Equal(t, host.Unspecified, hub.thinks(gone))
+		third := visit("Org2")
+		require.Equal(t, host.Unspecified, hub.thinks(stranger))
+		require.Equal(t, host.Unknown, hub.thinks(second))
+		require.Equal(t, host.Verified, hub.thinks(stays))
+		require.Equal(t, host.Verified, hub.thinks(third))
+	})
+}
+
+func TestRateOfOnePeer(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		a, b := newParty(s, "Org1", nil), newParty(s, "Org2", nil)
+		connect(t, a, b)
+		refused := 0
+		for range 2 * host.AuthProtocol.Burst {
+			if _, err := a.Authenticate(t.Context(), b.ID()); err != nil {
+				refused++
+			}
+		}
+		require.InDelta(t, host.AuthProtocol.Burst, refused, 3)
+		require.Equal(t, host.Verified, b.thinks(a))
+	})
+}
+
+func TestRunLeavesNothing(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		h := s.plain()
+		a := host.NewAuth(host.AuthConfig{Host: h, Records: msp.NewRecords(1), Mine: func() *msp.Record { return nil }})
+		stop := run(t, a.Run)
+		time.Sleep(time.Second)
+		require.Contains(t, h.Mux().Protocols(), host.AuthProtocol.ID)
+		require.ErrorIs(t, a.Run(t.Context()), stream.ErrRegistered)
+		stop()
+		require.NotContains(t, h.Mux().Protocols(), host.AuthProtocol.ID)
+	})
+}
+
+func counter(t *testing.T, reg *prometheus.Registry, side, outcome string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			labels := map[string]string{}
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+			if f.GetName() == "weft_host_authentications_total" && labels["side"] == side && labels["outcome"] == outcome {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
+}
