@@ -19,8 +19,8 @@ type Submit func(ctx context.Context, b *common.Block) error
 // Source is where blocks come from.
 type Source interface {
 	// Pull opens one stream and calls submit for block from, from+1 and so on, in order and one at a time. It blocks until the stream breaks,
-	// submit returns an error (which Pull wraps) or ctx ends, and returns after everything that it started has ended. A nil error means that
-	// the stream was given up on purpose and that the next Pull will go elsewhere. The blocks are not verified. The block belongs to submit.
+	// submit returns an error (which Pull wraps) or ctx ends; then it closes what it opened and returns. A nil error means that the stream was
+	// given up on purpose and that the next Pull will go elsewhere. The blocks are not verified. A block belongs to submit.
 	Pull(ctx context.Context, from uint64, submit Submit) error
 }
 

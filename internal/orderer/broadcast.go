@@ -61,7 +61,7 @@ func (o *Orderer) admit(e *common.Envelope, now view) (transaction, error) {
 		return transaction{}, refuse(common.Status_SERVICE_UNAVAILABLE, "no leader")
 	}
 	switch common.HeaderType(m.header.GetType()) {
-	case common.HeaderType_CONFIG, common.HeaderType_CONFIG_UPDATE, common.HeaderType_ORDERER_TRANSACTION:
+	case common.HeaderType_CONFIG, common.HeaderType_CONFIG_UPDATE:
 		return transaction{}, refuse(common.Status_BAD_REQUEST, "the development ordering service takes no configuration from clients")
 	}
 	if n, limit := size(e), int(o.limits(now.bundle).GetAbsoluteMaxBytes()); n > limit {

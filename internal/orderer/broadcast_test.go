@@ -132,3 +132,17 @@ func TestUnknownFieldsAreDropped(t *testing.T) {
 		require.Empty(t, ordered.ProtoReflect().GetUnknown())
 	})
 }
+
+func TestLargestTransaction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := orderertest.New(t)
+		e := n.Transaction(t, 1000)
+		size := uint32(len(e.GetPayload()) + len(e.GetSignature()))
+		for limit, accepted := range map[uint32]bool{size: true, size - 1: false} {
+			cfg := n.Config()
+			cfg.BatchSize = &pb.BatchSize{MaxMessageCount: 1, AbsoluteMaxBytes: limit, PreferredMaxBytes: limit}
+			o := n.Orderer(t, cfg)
+			require.Equal(t, accepted, o.Order(t.Context(), e) == nil)
+		}
+	})
+}

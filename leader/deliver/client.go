@@ -112,6 +112,7 @@ func (c *Client) Pull(ctx context.Context, from uint64, submit leader.Submit) er
 	defer cancel(nil)
 	c.set(&stream{endpoint: endpoint.Address, endpoints: endpoints, cancel: cancel})
 	defer c.set(nil)
+	c.Refresh() // for a change since the endpoints were read
 
 	err := c.stream(ctx, endpoint, from, submit)
 	if errors.Is(context.Cause(ctx), errRefreshed) {

@@ -185,7 +185,13 @@ func Signer(t testing.TB, node *devnet.Node) *msp.SigningIdentity {
 // ClientTLS makes a TLS client certificate of an organization.
 func ClientTLS(t testing.TB, org *devnet.Org) *tls.Certificate {
 	t.Helper()
-	certPEM, keyPEM, err := org.TLS("client."+org.Domain, nil, time.Now())
+	return TLS(t, org, "client."+org.Domain)
+}
+
+// TLS makes a TLS certificate of an organization for a host.
+func TLS(t testing.TB, org *devnet.Org, host string) *tls.Certificate {
+	t.Helper()
+	certPEM, keyPEM, err := org.TLS(host, nil, time.Now())
 	require.NoError(t, err)
 	pair, err := tls.X509KeyPair(certPEM, keyPEM)
 	require.NoError(t, err)
