@@ -138,7 +138,7 @@ func TestOneWriteOneSync(t *testing.T) {
 	require.Zero(t, d.cuts)
 }
 
-// A steady ledger does not touch the index file: 100 blocks of 10 transactions a second fill the tail in a minute.
+// A steady ledger does not touch the index file: 100 blocks of 10 transactions a second fill the tail in half a minute.
 func TestIndexIsWrittenSeldom(t *testing.T) {
 	c := newChain(1)
 	dir := t.TempDir()

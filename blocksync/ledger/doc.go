@@ -14,7 +14,7 @@
 //
 // What is stored is not judged: callers append only what they have verified.
 //
-//	Append ──> segment file ──fdatasync──> tail (memory) ──every 64 Ki entries, 256 MiB, Close──> index.db (bbolt)
+//	Append ──> segment file ──fdatasync──> tail (memory) ──every 32 Ki entries, 256 MiB, Close──> index.db (bbolt)
 //	            │                            │                                                      │
 //	Block(n) ───┴──── ReadAt <── location ───┴──────────────────────────────────────────────────────┘
 //

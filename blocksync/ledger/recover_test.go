@@ -86,14 +86,17 @@ func TestTornTail(t *testing.T) {
 	c.add(8, 40)
 	whole := sizeOf(c.blocks[:4])
 	tests := map[string]func(raw []byte) []byte{
-		"nothing":                      func(raw []byte) []byte { return raw[:whole] },
-		"zeroes":                       func(raw []byte) []byte { return append(raw[:whole], make([]byte, 3<<20)...) },
-		"noise":                        func(raw []byte) []byte { return append(raw[:whole], newChain(2).envelope("x", 5000)...) },
-		"first frame of the append":    func(raw []byte) []byte { clear(raw[whole : whole+60]); return raw },
-		"its mark":                     func(raw []byte) []byte { raw[whole] ^= 1; return raw },
-		"its length":                   func(raw []byte) []byte { raw[whole+23] = 0x7f; return raw },
-		"mark at the very end":         func(raw []byte) []byte { return append(raw[:whole+9], raw[:8]...) },
-		"frame of the append doubled":  func(raw []byte) []byte { clear(raw[whole : whole+9]); return append(raw, raw[sizeOf(c.blocks[:5]):]...) },
+		"nothing":                   func(raw []byte) []byte { return raw[:whole] },
+		"zeroes":                    func(raw []byte) []byte { return append(raw[:whole], make([]byte, 3<<20)...) },
+		"noise":                     func(raw []byte) []byte { return append(raw[:whole], newChain(2).envelope("x", 5000)...) },
+		"first frame of the append": func(raw []byte) []byte { clear(raw[whole : whole+60]); return raw },
+		"its mark":                  func(raw []byte) []byte { raw[whole] ^= 1; return raw },
+		"its length":                func(raw []byte) []byte { raw[whole+23] = 0x7f; return raw },
+		"mark at the very end":      func(raw []byte) []byte { return append(raw[:whole+9], raw[:8]...) },
+		"frame of the append doubled": func(raw []byte) []byte {
+			clear(raw[whole : whole+9])
+			return append(raw, raw[sizeOf(c.blocks[:5]):]...)
+		},
 		"half a mark at a chunk's end": func(raw []byte) []byte { return append(append(raw[:whole], make([]byte, 1<<20-3)...), raw[:8]...) },
 	}
 	for name, damage := range tests {
