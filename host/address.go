@@ -16,6 +16,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/sec"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 )
 
@@ -68,6 +69,9 @@ func askWho(ctx context.Context, h host.Host, addrs []ma.Multiaddr) (peer.ID, er
 		var mismatch sec.ErrPeerIDMismatch
 		if errors.As(err, &mismatch) {
 			return mismatch.Actual, nil
+		}
+		if errors.Is(err, swarm.ErrDialToSelf) {
+			return h.ID(), nil
 		}
 		failed = errors.Join(failed, err)
 	}

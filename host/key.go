@@ -51,6 +51,9 @@ func readKey(path string) (crypto.PrivKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read host key: %w", err)
 	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read host key: %s is no file", path)
+	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%w: %s has mode %04o; run chmod 0600 %s, or delete it for a new peer ID if it may have been copied",
 			ErrKeyMode, path, info.Mode().Perm(), path)

@@ -102,12 +102,12 @@ func (p *plan) fall(now time.Time, t target, s *progress) {
 		s.next = now.Add(p.turn(t))
 		return
 	}
-	p.fail(now, s)
+	p.fail(now, t, s)
 }
 
-func (p *plan) fail(now time.Time, s *progress) {
+func (p *plan) fail(now time.Time, t target, s *progress) {
 	s.failures++
-	s.next = now.Add(p.wait(s.failures))
+	s.next = now.Add(p.wait(s.failures) + p.turn(t))
 }
 
 // attempt is how one attempt ended.
@@ -136,7 +136,7 @@ func (p *plan) done(now time.Time, a attempt) (unreachable bool) {
 	case a.err == nil && a.linked:
 		s.up, s.peer, s.since = true, a.peer, now
 	default:
-		p.fail(now, s)
+		p.fail(now, a.target, s)
 		return lost && !a.linked && a.target.id != ""
 	}
 	return false

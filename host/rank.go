@@ -21,13 +21,20 @@ func rankDials(addrs []ma.Multiaddr) []network.AddrDelay {
 	var ranked []network.AddrDelay
 	var others []ma.Multiaddr
 	for _, a := range addrs {
-		if _, err := a.ValueForProtocol(ma.P_CIRCUIT); err == nil || !manet.IsPrivateAddr(a) {
+		if has(a, ma.P_CIRCUIT) || !manet.IsPrivateAddr(a) {
 			others = append(others, a)
 			continue
 		}
 		ranked = append(ranked, network.AddrDelay{Addr: a, Delay: lanDelay(a)})
 	}
-	return append(ranked, swarm.DefaultDialRanker(others)...)
+	direct := len(ranked) > 0
+	for _, d := range swarm.DefaultDialRanker(others) {
+		if direct && has(d.Addr, ma.P_CIRCUIT) {
+			d.Delay = max(d.Delay, swarm.RelayDelay)
+		}
+		ranked = append(ranked, d)
+	}
+	return ranked
 }
 
 func lanDelay(a ma.Multiaddr) time.Duration {

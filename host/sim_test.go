@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"testing"
 	"testing/synctest"
@@ -41,7 +42,10 @@ type sim struct {
 func simulate(t *testing.T, f func(*testing.T, *sim)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &sim{t: t, net: &simnet.Simnet{LatencyFunc: simnet.StaticLatency(10 * time.Millisecond)}}
+		s := &sim{t: t, net: &simnet.Simnet{
+			LatencyFunc: simnet.StaticLatency(10 * time.Millisecond),
+			Logger:      slog.New(slog.DiscardHandler), // packets to hosts that are gone
+		}}
 		s.net.Start()
 		t.Cleanup(s.net.Close)
 		f(t, s)

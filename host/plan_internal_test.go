@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+var (
+	epoch   = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	errDown = errors.New("down")
+)
+
+const self = peer.ID("m")
+
+func member(id string) target    { return target{id: peer.ID(id)} }
+func address(addr string) target { return target{addr: addr} }
+
+// script drives a plan through a scenario; at is seconds since its start.
+type script struct {
+	*testing.T
+	*plan
+	at time.Duration
+}
+
+func newScript(t *testing.T, targets ...target) *script {
+	s := &script{T: t, plan: newPlan(self, rand.New(rand.NewPCG(1, 2)))}
+	s.wants(targets...)
+	return s
+}
+
+func (s *script) now() time.Time { return epoch.Add(s.at) }
+
+func (s *script) wants(targets ...target) {
+	set := make(map[target]struct{})
+	for _, t := range targets {
+		set[t] = struct{}{}
+	}
+	s.want(s.now(), set)
+}
+
+func (s *script) after(d time.Duration) { s.at += d }
+
+func (s *script) starts(want ...target) {
+	s.Helper()
+	got, _ := s.due(s.now(), 100)
+	require.ElementsMatch(s.T, want, got)
+}
+
+func (s *script) ends(t target, who string, err error) bool {
+	return s.done(s.now(), attempt{target: t, peer: peer.ID(who), err: err, linked: err == nil})
+}
+
+// waits moves on to the next wake-up, which must come within the bounds.
+func (s *script) waits(least, most time.Duration) {
+	s.Helper()
+	start, wake := s.due(s.now(), 0)
+	require.Empty(s.T, start)
+	d := wake.Sub(s.now())
+	require.GreaterOrEqual(s.T, d, least)
+	require.LessOrEqual(s.T, d, most)
+	s.after(d)
+}
+
+func TestPlan(t *testing.T) {
+	low, high := member("a"), member("z") // the lower ID dials first
+	for name, play := range map[string]func(s *script){
+		"the lower ID dials first": func(s *script) {
+			s.wants(low, high)
+			s.starts(high)
+			s.waits(tieBreak, tieBreak)
+			s.starts(low)
+		},
+		"ourselves are never dialed": func(s *script) {
+			s.wants(target{id: self})
+			s.starts()
+		},
+		"one attempt at a time": func(s *script) {
+			s.wants(high)
+			s.starts(high)
+			s.wants(high)
+			s.connected(s.now(), high.id)
+			s.after(time.Hour)
+			s.starts()
+		},
+		"slots are a limit, and who waits longest goes first": func(s *script) {
+			s.wants(member("x"))
+			s.after(time.Second)
+			s.wants(member("x"), member("y"))
+			got, _ := s.due(s.now(), 1)
+			require.Equal(s.T, []target{member("x")}, got)
+			got, _ = s.due(s.now(), 0)
+			require.Empty(s.T, got)
+			got, _ = s.due(s.now(), 5)
+			require.Equal(s.T, []target{member("y")}, got)
+		},
+		"failures back off to a minute": func(s *script) {
+			s.wants(high)
+			for _, most := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60} {
+				s.starts(high)
+				require.False(s.T, s.ends(high, "z", errDown), "never was connected")
+				s.waits(most*time.Second/2, most*time.Second)
+			}
+		},
+		"a lost connection is dialed at once, and a failure told once": func(s *script) {
+			s.wants(high)
+			s.starts(high)
+			s.ends(high, "z", nil)
+			s.after(time.Minute)
+			s.disconnected(s.now(), high.id)
+			s.starts(high)
+			require.True(s.T, s.ends(high, "z", errDown))
+			s.waits(firstRetry/2, firstRetry)
+			s.starts(high)
+			require.False(s.T, s.ends(high, "z", errDown))
+		},
+		"who is connected but does not authenticate is reachable": func(s *script) {
+			s.wants(high)
+			s.starts(high)
+			s.ends(high, "z", nil)
+			s.after(time.Minute)
+			s.disconnected(s.now(), high.id)
+			s.starts(high)
+			require.False(s.T, s.done(s.now(), attempt{target: high, peer: high.id, err: errDown, linked: true}))
+			s.waits(firstRetry/2, firstRetry)
+		},
+		"who hangs up at once is not dialed in a loop": func(s *script) {
+			s.wants(high)
+			for _, most := range []time.Duration{1, 2, 4} {
+				s.starts(high)
+				s.ends(high, "z", nil)
+				s.after(time.Second)
+				s.disconnected(s.now(), high.id)
+				s.waits(most*time.Second/2, most*time.Second)
+			}
+		},
+		"a connection that is gone when the attempt ends is none": func(s *script) {
+			s.wants(high)
+			s.starts(high)
+			s.done(s.now(), attempt{target: high, peer: high.id, linked: false})
+			s.waits(firstRetry/2, firstRetry)
+			s.starts(high)
+		},
+		"who dials us is authenticated without waiting for the back-off": func(s *script) {
+			s.wants(high)
+			for range 6 {
+				s.starts(high)
+				s.ends(high, "z", errDown)
+				s.waits(0, time.Minute)
+			}
+			s.starts(high)
+			s.ends(high, "z", errDown)
+			s.connected(s.now(), high.id)
+			s.waits(firstRetry, firstRetry)
+		},
+		"not wanted any more": func(s *script) {
+			s.wants(low, high)
+			s.starts(high)
+			s.wants()
+			s.after(time.Hour)
+			s.starts()
+			s.ends(high, "z", nil)
+			protect, wanted, _ := s.kept()
+			require.Empty(s.T, protect)
+			require.Zero(s.T, wanted)
+		},
+		"wanted again while the attempt runs": func(s *script) {
+			s.wants(high)
+			s.starts(high)
+			s.wants()
+			s.wants(high)
+			s.starts()
+			s.ends(high, "z", nil)
+			_, wanted, up := s.kept()
+			require.Equal(s.T, []int{1, 1}, []int{wanted, up})
+		},
+		"an address is dialed until somebody is there, and again when nobody is left": func(s *script) {
+			boot := address("boot:7061")
+			s.wants(boot, high)
+			s.starts(boot, high)
+			s.ends(boot, "", errDown)
+			s.ends(high, "z", nil)
+			s.waits(firstRetry/2, firstRetry)
+			s.starts(boot)
+			s.ends(boot, "b", nil)
+			s.after(time.Hour)
+			s.disconnected(s.now(), "b")
+			s.starts() // high is still there
+			s.disconnected(s.now(), high.id)
+			s.starts(boot, high)
+			require.False(s.T, s.ends(boot, "", errDown), "addresses are not members")
+		},
+		"who was found at an address is protected": func(s *script) {
+			boot := address("boot:7061")
+			s.wants(boot)
+			s.starts(boot)
+			s.ends(boot, "b", nil)
+			protect, _, _ := s.kept()
+			require.Equal(s.T, map[peer.ID]struct{}{"b": {}}, protect)
+		},
+		"our own address is dialed once": func(s *script) {
+			boot := address("me:7061")
+			s.wants(boot)
+			s.starts(boot)
+			s.done(s.now(), attempt{target: boot, peer: self, err: ErrOwnAddress, own: true})
+			s.after(time.Hour)
+			s.starts()
+		},
+		"what is not expected is ignored": func(s *script) {
+			s.connected(s.now(), "nobody")
+			s.disconnected(s.now(), "nobody")
+			require.False(s.T, s.ends(member("nobody"), "nobody", nil))
+			s.starts()
+		},
+	} {
+		t.Run(name, func(t *testing.T) { play(newScript(t)) })
+	}
+}
+
+// Whatever happens: at most one attempt per target and no more than there are slots, only wanted ones, no attempt before
+// its time, and everybody who is wanted and not up is attempted within the longest wait.
+func TestPlanProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const slots = 3
+		names := []string{"a", "c", "l", "n", "y", "z"}
+		seed := rapid.Uint64().Draw(t, "seed")
+		p := newPlan(self, rand.New(rand.NewPCG(seed, seed)))
+		now := epoch
+		running := map[target]bool{}
+		wanted := map[target]struct{}{}
+		waiting := map[target]time.Time{} // since when a wanted target is neither up nor running
+		pick := func(label string) target {
+			if rapid.IntRange(0, 4).Draw(t, label+" kind") == 0 {
+				return address("boot")
+			}
+			return member(rapid.SampledFrom(names).Draw(t, label))
+		}
+		step := func() {
+			start, wake := p.due(now, slots-len(running))
+			for _, tg := range start {
+				require.False(t, running[tg], "one attempt at a time")
+				require.Contains(t, wanted, tg)
+				running[tg] = true
+			}
+			require.LessOrEqual(t, len(running), slots)
+			if !wake.IsZero() {
+				require.True(t, wake.After(now))
+			}
+			for tg := range wanted {
+				s := p.targets[tg]
+				if s == nil || s.up || running[tg] || tg.addr != "" && s.peer != "" || len(running) == slots {
+					delete(waiting, tg)
+					continue
+				}
+				if _, ok := waiting[tg]; !ok {
+					waiting[tg] = now
+				}
+				require.LessOrEqual(t, s.next.Sub(waiting[tg]), lastRetry+tieBreak)
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"time": func(t *rapid.T) {
+				now = now.Add(time.Duration(rapid.IntRange(1, 90_000).Draw(t, "ms")) * time.Millisecond)
+			},
+			"want": func(t *rapid.T) {
+				wanted = map[target]struct{}{}
+				for _, name := range rapid.SliceOf(rapid.SampledFrom(names)).Draw(t, "members") {
+					wanted[member(name)] = struct{}{}
+				}
+				if rapid.Bool().Draw(t, "boot") {
+					wanted[address("boot")] = struct{}{}
+				}
+				p.want(now, wanted)
+				maps.DeleteFunc(waiting, func(tg target, _ time.Time) bool { _, ok := wanted[tg]; return !ok })
+			},
+			"connected":    func(*rapid.T) { p.connected(now, pick("connected").id) },
+			"disconnected": func(*rapid.T) { p.disconnected(now, pick("disconnected").id) },
+			"done": func(t *rapid.T) {
+				tg := pick("done")
+				if !running[tg] {
+					return
+				}
+				delete(running, tg)
+				a := attempt{target: tg, peer: tg.id, linked: rapid.Bool().Draw(t, "linked")}
+				if rapid.Bool().Draw(t, "fails") {
+					a.err = errDown
+				}
+				if tg.addr != "" && a.err == nil {
+					a.peer = "b"
+				}
+				p.done(now, a)
+			},
+			"": func(*rapid.T) { step() },
+		})
+	})
+}
+
+func TestWaitIsBounded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := newPlan(self, rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)))
+		d := p.wait(rapid.IntRange(1, 1<<30).Draw(t, "failures"))
+		require.GreaterOrEqual(t, d, firstRetry/2)
+		require.LessOrEqual(t, d, lastRetry)
+	})
+}
