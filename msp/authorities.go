@@ -8,15 +8,10 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
-var (
-	oidSubjectKeyID    = asn1.ObjectIdentifier{2, 5, 29, 14}
-	oidSubjectAltName  = asn1.ObjectIdentifier{2, 5, 29, 17}
-	oidNameConstraints = asn1.ObjectIdentifier{2, 5, 29, 30}
-)
+var oidSubjectKeyID = asn1.ObjectIdentifier{2, 5, 29, 14}
 
 // certifier identifies who issued an organizational unit: SHA-256 over the DER
 // of the issuing CA and its chain up to the root.
@@ -183,43 +178,4 @@ func hasExtension(cert *x509.Certificate, oid asn1.ObjectIdentifier) bool {
 		}
 	}
 	return false
-}
-
-// legacyNameConstraints keeps a rule that Go dropped after 1.14 and Fabric did
-// not: a certificate without alternative names whose common name looks like a
-// host name must not hang below a CA with name constraints.
-func legacyNameConstraints(chain []*x509.Certificate) error {
-	leaf := chain[0]
-	if hasExtension(leaf, oidSubjectAltName) || !isHostname(leaf.Subject.CommonName) {
-		return nil
-	}
-	for _, ca := range chain[1:] {
-		if hasExtension(ca, oidNameConstraints) {
-			return fmt.Errorf("CA %q has name constraints and the certificate no alternative names", ca.Subject.CommonName)
-		}
-	}
-	return nil
-}
-
-// isHostname is the loose notion of a host name of that rule: dot-separated
-// labels of letters, digits, '-' (not first), '_' and ':', the first may be "*".
-func isHostname(name string) bool {
-	name = strings.TrimSuffix(name, ".")
-	for i, label := range strings.Split(name, ".") {
-		if label == "*" && i == 0 {
-			continue
-		}
-		if label == "" || label[0] == '-' || strings.ContainsFunc(label, notInHostname) {
-			return false
-		}
-	}
-	return true
-}
-
-func notInHostname(r rune) bool {
-	switch {
-	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
-		return false
-	}
-	return r != '-' && r != '_' && r != ':'
 }

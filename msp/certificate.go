@@ -53,16 +53,12 @@ func wellFormedCertificate(data []byte) (*x509.Certificate, error) {
 }
 
 func canonicalSignature(cert *x509.Certificate) error {
-	if !signedWithECDSA(cert) {
+	if !isECDSA(cert.SignatureAlgorithm) {
 		return nil
 	}
-	rs, err := parseECDSA(cert.Signature)
+	der, err := reencode(cert.Signature)
 	if err != nil {
 		return fmt.Errorf("certificate signature: %w", err)
-	}
-	der, err := asn1.Marshal(rs)
-	if err != nil {
-		return fmt.Errorf("encode certificate signature: %w", err)
 	}
 	if !bytes.Equal(der, cert.Signature) {
 		return errors.New("certificate signature is not in canonical DER")
@@ -76,8 +72,8 @@ type signedCertificate struct {
 	Signature      asn1.BitString
 }
 
-// canonicalCertificate rewrites an ECDSA certificate signature in high-S form
-// to low-S form, as Fabric does before it uses a certificate: otherwise anybody
+// canonicalCertificate rewrites an ECDSA certificate signature to canonical DER
+// in low-S form, as Fabric does before it uses a certificate: otherwise anybody
 // could turn one certificate into two that hash differently, and vote twice.
 //
 // Fabric takes the curve from the issuer's key. Here no issuer is at hand, and
@@ -85,7 +81,7 @@ type signedCertificate struct {
 // smallest order above both is the right one but for a chance of 2^-64, and
 // then the certificate merely fails to verify.
 func canonicalCertificate(cert *x509.Certificate) (*x509.Certificate, error) {
-	if !signedWithECDSA(cert) {
+	if !isECDSA(cert.SignatureAlgorithm) {
 		return cert, nil
 	}
 	rs, err := parseECDSA(cert.Signature)
@@ -93,20 +89,24 @@ func canonicalCertificate(cert *x509.Certificate) (*x509.Certificate, error) {
 		return nil, fmt.Errorf("certificate signature: %w", err)
 	}
 	curve := issuerCurve(rs)
-	if curve == nil || !isHighS(curve, rs.S) {
-		return cert, nil
-	}
-	return withLowS(cert, curve)
-}
-
-func withLowS(cert *x509.Certificate, curve elliptic.Curve) (*x509.Certificate, error) {
-	var parts signedCertificate
-	if _, err := asn1.Unmarshal(cert.Raw, &parts); err != nil {
-		return nil, fmt.Errorf("split certificate: %w", err)
+	if curve == nil {
+		return cert, nil // no key verifies it
 	}
 	sig, err := lowS(curve, cert.Signature)
 	if err != nil {
 		return nil, fmt.Errorf("certificate signature: %w", err)
+	}
+	if bytes.Equal(sig, cert.Signature) {
+		return cert, nil
+	}
+	return resigned(cert, sig)
+}
+
+// resigned returns the certificate with another signature.
+func resigned(cert *x509.Certificate, sig []byte) (*x509.Certificate, error) {
+	var parts signedCertificate
+	if _, err := asn1.Unmarshal(cert.Raw, &parts); err != nil {
+		return nil, fmt.Errorf("split certificate: %w", err)
 	}
 	parts.Signature = asn1.BitString{Bytes: sig, BitLength: 8 * len(sig)}
 	der, err := asn1.Marshal(parts)
@@ -125,8 +125,8 @@ func issuerCurve(rs ecdsaSignature) elliptic.Curve {
 	return nil
 }
 
-func signedWithECDSA(cert *x509.Certificate) bool {
-	switch cert.SignatureAlgorithm {
+func isECDSA(alg x509.SignatureAlgorithm) bool {
+	switch alg {
 	case x509.ECDSAWithSHA1, x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512:
 		return true
 	}

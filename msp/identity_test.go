@@ -217,3 +217,17 @@ func twinSignature(t *testing.T, c elliptic.Curve, sig []byte) []byte {
 	v.S.Sub(c.Params().N, v.S)
 	return join(t, v)
 }
+
+// The lenient reader accepts a padded certificate signature; it must not make a
+// second identity of it, else one signer could count twice in a policy.
+func TestPaddedTwinOfACertificate(t *testing.T) {
+	ca := rootCA(t, "ca")
+	m := newMSP(t, orgConfig(ca), msp.V1_4_3)
+	for range 4 { // with high and low S
+		leaf := ca.issue(t, "peer0", unit("peer"))
+		twin, err := msp.ParseCreator(serialized(t, testMSP, certPEM(padSignature(t, leaf.cert.Raw))))
+		require.NoError(t, err)
+		require.Equal(t, leaf.identity(t, testMSP).Digest(), twin.Digest())
+		require.NoError(t, m.Validate(twin))
+	}
+}

@@ -39,7 +39,16 @@ func parseCRL(data []byte) (*x509.RevocationList, error) {
 	if block, _ := pem.Decode(data); block != nil && block.Type == pemCRL {
 		data = block.Bytes
 	}
-	return x509.ParseRevocationList(data)
+	list, err := x509.ParseRevocationList(data)
+	if err != nil || !isECDSA(list.SignatureAlgorithm) {
+		return list, err
+	}
+	// Go is stricter than Fabric about the form of the signature, and a list
+	// that does not verify would revoke nothing.
+	if list.Signature, err = reencode(list.Signature); err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 // revoked looks for cert on the lists of its issuer: a list is the issuer's

@@ -63,6 +63,15 @@ func parseECDSA(sig []byte) (ecdsaSignature, error) {
 	return rs, nil
 }
 
+// reencode returns the signature in canonical DER, S as it is.
+func reencode(sig []byte) ([]byte, error) {
+	rs, err := parseECDSA(sig)
+	if err != nil {
+		return nil, err
+	}
+	return asn1.Marshal(rs)
+}
+
 // isHighS reports whether s lies above half the order of the curve, where it
 // has a twin n-s that verifies just as well.
 func isHighS(c elliptic.Curve, s *big.Int) bool {

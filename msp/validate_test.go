@@ -3,8 +3,10 @@
 package msp_test
 
 import (
+	"bytes"
 	"crypto/elliptic"
 	"crypto/x509"
+	"encoding/pem"
 	"math/big"
 	"testing"
 	"time"
@@ -143,6 +145,24 @@ func TestRevocation(t *testing.T) {
 			require.ErrorIs(t, newMSP(t, conf, msp.V1_4_3).Validate(tt.cert.identity(t, testMSP)), tt.want)
 		})
 	}
+}
+
+// Fabric encodes the signature of a list anew, so bytes behind its DER do not
+// undo a revocation.
+func TestRevocationWithAPaddedSignature(t *testing.T) {
+	ca := rootCA(t, "ca")
+	revoked := ca.issue(t, "revoked", unit("peer"))
+	block, _ := pem.Decode(ca.crl(t, revoked))
+	list, err := x509.ParseRevocationList(block.Bytes)
+	require.NoError(t, err)
+	conf := orgConfig(ca)
+	conf.RevocationList = [][]byte{withSignature(t, block.Bytes, append(bytes.Clone(list.Signature), 0))}
+	require.ErrorIs(t, newMSP(t, conf, msp.V1_4_3).Validate(revoked.identity(t, testMSP)), msp.ErrRevoked)
+
+	conf.RevocationList = [][]byte{withSignature(t, block.Bytes, []byte("garbage"))}
+	_, err = msp.New(conf, msp.V1_4_3)
+	require.ErrorIs(t, err, msp.ErrConfig)
+	require.ErrorContains(t, err, "revocation list 1")
 }
 
 // A real revocation: config block 41 of the sample network revokes User2.
