@@ -43,7 +43,8 @@ func (p *parser) parseOrderer(root *common.ConfigGroup) error {
 		"Orderers":            v.consenters,
 		"Capabilities":        &capabilities,
 		"ChannelRestrictions": &orderer.ChannelRestrictions{},
-		"KafkaBrokers":        &orderer.KafkaBrokers{},
+		//lint:ignore SA1019 configurations made for Fabric 1.x still carry the value
+		"KafkaBrokers": &orderer.KafkaBrokers{},
 	})
 	if err != nil {
 		return err
