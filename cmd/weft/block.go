@@ -252,16 +252,29 @@ func readBlock(path string) (*common.Block, error) {
 		return nil, err
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxBlockFile+1))
+	raw, err := readCapped(f)
 	if err != nil {
-		return nil, err
-	}
-	if len(raw) > maxBlockFile {
-		return nil, fmt.Errorf("%s has more than %d bytes, which no block has", path, maxBlockFile)
+		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	b := &common.Block{}
 	if err := proto.Unmarshal(raw, b); err != nil {
 		return nil, fmt.Errorf("%s is not a block: %w", path, err)
 	}
 	return b, nil
+}
+
+// readCapped reads a file to its end. A big one is refused by its size, without reading; what has no size, such as a
+// pipe, when it does not end in time.
+func readCapped(f *os.File) ([]byte, error) {
+	tooBig := fmt.Errorf("more than %d bytes, which no block has", maxBlockFile)
+	if info, err := f.Stat(); err != nil {
+		return nil, err
+	} else if info.Size() > maxBlockFile {
+		return nil, tooBig
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, maxBlockFile+1))
+	if err == nil && len(raw) > maxBlockFile {
+		err = tooBig
+	}
+	return raw, err
 }
