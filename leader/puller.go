@@ -119,7 +119,10 @@ func (p *Puller) pull(ctx context.Context) error {
 		}
 		return err
 	})
-	return errors.Join(stopped, err)
+	if stopped != nil {
+		return stopped // even when the source hides it
+	}
+	return err
 }
 
 func (p *Puller) submit(ctx context.Context, b *common.Block) error {

@@ -3,6 +3,7 @@
 package orderer_test
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/devnet"
+	"github.com/weft-p2p/weft/internal/orderer"
 	"github.com/weft-p2p/weft/internal/orderer/orderertest"
 )
 
@@ -197,7 +199,7 @@ func TestAccessIsJudgedAgainAfterConfigBlock(t *testing.T) {
 	})
 }
 
-func TestExpiredReaderIsRefused(t *testing.T) {
+func TestExpiredIdentitiesAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := orderertest.New(t)
 		o := n.Orderer(t, n.Config())
@@ -205,6 +207,8 @@ func TestExpiredReaderIsRefused(t *testing.T) {
 		old, err := devnet.NewOrg("Org3", issued)
 		require.NoError(t, err)
 		peer, err := old.Enroll("peer0", devnet.Peer, issued)
+		require.NoError(t, err)
+		client, err := old.Enroll("User1", devnet.Client, issued)
 		require.NoError(t, err)
 		n.Configure(t, o, devnet.AddOrg(old))
 		running := deliver(t, n, nil)
@@ -218,6 +222,12 @@ func TestExpiredReaderIsRefused(t *testing.T) {
 		require.NoError(t, late.Send(request(n, seek(oldest(), newest()), by(peer))))
 		_, got = receive(t, late)
 		require.Equal(t, common.Status_FORBIDDEN, got)
+
+		e, err := devnet.Transaction(n.Channel, client, 10, rand.Reader, time.Now())
+		require.NoError(t, err)
+		refused := &orderer.Refusal{}
+		require.ErrorAs(t, o.Order(t.Context(), e), &refused)
+		require.Equal(t, common.Status_FORBIDDEN, refused.Status)
 	})
 }
 

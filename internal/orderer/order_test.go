@@ -299,12 +299,12 @@ func TestReadersThatStopDoNotSlowOrdering(t *testing.T) {
 		}
 		synctest.Wait()
 		begin := time.Now()
-		for range 20 {
-			require.NoError(t, o.Order(t.Context(), n.Transaction(t, 200_000)))
+		for range 12 {
+			require.NoError(t, o.Order(t.Context(), n.Transaction(t, 50_000)))
 			_, err := o.Cut(t.Context())
 			require.NoError(t, err)
 		}
-		require.EqualValues(t, 21, o.Height())
+		require.EqualValues(t, 13, o.Height())
 		require.Less(t, time.Since(begin), time.Millisecond)
 		open, _ := o.Streams()
 		require.Equal(t, 5, open)

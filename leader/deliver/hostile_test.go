@@ -175,10 +175,11 @@ func accept(t *testing.T, l net.Listener, serve func(net.Conn)) {
 }
 
 func TestNotAnOrderer(t *testing.T) {
+	silence := func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 	garbage := func(conn net.Conn) {
 		_, _ = conn.Write([]byte("HTTP/1.0 400 Bad Request\r\n\r\nnonsense nonsense nonsense"))
+		silence(conn)
 	}
-	silence := func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 	for name, tc := range map[string]struct {
 		serve func(n *orderertest.Network, conn net.Conn)
 		err   string
