@@ -37,6 +37,7 @@ func main() {
 func newRoot() *cobra.Command {
 	return newGroup("weft", "Carry Hyperledger Fabric blocks to every peer of a channel",
 		newBlock(),
+		newDemo(),
 	)
 }
 

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// ErrIncomplete says that not every peer held every block at the end, or not the same.
+var ErrIncomplete = errors.New("demo: not every peer holds every block with the same head")
+
+// Run runs the demo until every block is everywhere, and prints what happens. It returns nil only if every peer holds every
+// block with the same head hash. It leaves nothing behind. When ctx ends it stops within seconds.
+func Run(ctx context.Context, o Options) (err error) {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	dir, err := os.MkdirTemp("", "weft-demo-")
+	if err != nil {
+		return fmt.Errorf("make a temporary folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	m, err := newMaterial(o, dir)
+	if err != nil {
+		return err
+	}
+	n, err := build(ctx, o, m)
+	if err != nil {
+		return err
+	}
+	return n.run(ctx, newScreen(n))
+}
+
+// run orders everything and shows it. Nothing runs any more when it returns: first the peers stop, so that none of them
+// misses another or the ordering service, then the ordering service.
+func (n *network) run(ctx context.Context, s *screen) error {
+	serve, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	g, running := errgroup.WithContext(serve)
+	g.Go(func() error { return n.orderer.Serve(running, n.listener) })
+	playing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(running, cancel)() // the ordering service failed
+	watchers, watching := errgroup.WithContext(playing)
+	err := n.play(watching, watchers, s)
+	cancel()
+	failed := watchers.Wait()
+	closed := n.close()
+	stop()
+	served := errors.Join(g.Wait(), n.ledger.Close())
+	if served != nil {
+		return served
+	}
+	if failed != nil {
+		return failed
+	}
+	return errors.Join(err, closed)
+}
+
+func (n *network) play(ctx context.Context, g *errgroup.Group, s *screen) error {
+	s.begin()
+	if err := n.join(ctx, g); err != nil {
+		return err
+	}
+	if err := n.meet(ctx); err != nil {
+		return err
+	}
+	s.met()
+	show, hide := context.WithCancel(ctx)
+	shown := make(chan struct{})
+	go func() {
+		defer close(shown)
+		s.follow(show)
+	}()
+	err := n.order(ctx, g, s)
+	if err == nil {
+		n.arrive(ctx)
+	}
+	hide()
+	<-shown
+	if err != nil {
+		return err
+	}
+	return s.end()
+}
+
+// order sends the transactions, a block's worth every interval, and starts the late joiner half-way.
+func (n *network) order(ctx context.Context, g *errgroup.Group, s *screen) error {
+	load, err := n.load()
+	if err != nil {
+		return err
+	}
+	s.total = load.total
+	tick := time.NewTicker(time.Duration(float64(time.Second) / n.options.Rate))
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		txs, err := load.next()
+		if err != nil || len(txs) == 0 {
+			return errors.Join(err, n.flush(ctx))
+		}
+		if i == load.total/2 {
+			if err := n.late(ctx, g); err != nil {
+				return err
+			}
+		}
+		for _, tx := range txs {
+			if err := n.client.send(ctx, tx); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// flush makes a block of what is left.
+func (n *network) flush(ctx context.Context) error {
+	_, err := n.orderer.Cut(ctx)
+	return err
+}
+
+// load is what the options say is to be ordered.
+func (n *network) load() (*load, error) {
+	var err error
+	if n.client, err = newClient(n.listener.Addr().String(), n.material); err != nil {
+		return nil, err
+	}
+	if r := n.material.recorded; r != nil {
+		return recordedLoad(r, int(n.orderer.Bundle().BatchSize().MaxMessageCount)), nil
+	}
+	return randomLoad(n.options, n.material)
+}
