@@ -179,7 +179,7 @@ func TestVerifyEndsWithItsContext(t *testing.T) {
 	cancel()
 	var out, errs bytes.Buffer
 	require.Equal(t, exitError, run(ctx, []string{"block", "verify", "--chain", chainDir(t)}, &out, &errs))
-	require.Equal(t, "weft: context canceled\n", errs.String())
+	require.Equal(t, "weft: interrupted\n", errs.String())
 }
 
 // Every verdict of Fabric's own verifier about the altered recordings.

@@ -54,6 +54,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
+	if ctx.Err() != nil {
+		err = errInterrupted // whatever was under way was told to stop, and says so in its own words
+	}
 	fmt.Fprintf(stderr, "weft: %v\n", err)
 	if e := (usageError{}); errors.As(err, &e) {
 		fmt.Fprintf(stderr, "See %q.\n", e.path+" --help")
@@ -61,6 +64,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	return exitError
 }
+
+// errInterrupted ends a command that was stopped by a signal.
+var errInterrupted = errors.New("interrupted")
 
 // newGroup makes a command that only holds others.
 func newGroup(use, short string, children ...*cobra.Command) *cobra.Command {
