@@ -5,122 +5,21 @@ package host_test
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
-	"io"
-	"log/slog"
-	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/crypto"
-	corehost "github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/host/pb"
 	"github.com/weft-p2p/weft/internal/stream"
 	"github.com/weft-p2p/weft/msp"
 )
-
-// party is a host that authenticates: members of Org1 and Org2 are verified, of Bad refused, all others unknown.
-type party struct {
-	corehost.Host
-	t   *testing.T
-	key crypto.PrivKey
-	id  *msp.SigningIdentity
-	*host.Auth
-	log      bytes.Buffer
-	outdated chan uint64
-	registry *prometheus.Registry
-
-	mu     sync.Mutex // guards all below
-	mine   *msp.Record
-	orgs   map[string]host.Result
-	heard  []string // "<msp> <result>" per OnChange
-	judged int
-}
-
-func newParty(s *sim, mspID string, change func(*host.AuthConfig)) *party {
-	return partyWith(s, identity(s.t, mspID), change)
-}
-
-func partyWith(s *sim, id *msp.SigningIdentity, change func(*host.AuthConfig)) *party {
-	p := &party{
-		t: s.t, id: id, key: newHostKey(s.t), outdated: make(chan uint64, 10), registry: prometheus.NewRegistry(),
-		orgs: map[string]host.Result{"Org1": host.Verified, "Org2": host.Verified, "Bad": host.Refused},
-	}
-	p.Host = s.host(func(cfg *host.Config) { cfg.Key = p.key })
-	p.issue(uint64(time.Now().UnixNano()))
-	cfg := host.AuthConfig{
-		Host: p.Host, Records: msp.NewRecords(16), Mine: p.record, Judge: p.judge, OnChange: p.onChange,
-		Outdated: func(highest uint64) { p.outdated <- highest }, Registerer: p.registry,
-		Log: slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}
-	if change != nil {
-		change(&cfg)
-	}
-	p.Auth = host.NewAuth(cfg)
-	run(s.t, p.Auth.Run)
-	return p
-}
-
-func (p *party) issue(incarnation uint64) *msp.Record {
-	p.t.Helper()
-	rec, err := msp.IssueRecord(p.key, p.id, incarnation, time.Now())
-	require.NoError(p.t, err)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.mine = rec
-	return rec
-}
-
-func (p *party) record() *msp.Record {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.mine
-}
-
-func (p *party) judge(rec *msp.Record) host.Result {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.judged++
-	if res, ok := p.orgs[rec.Identity().MSPID()]; ok {
-		return res
-	}
-	return host.Unknown
-}
-
-// configure changes what the party thinks of an organization, as a config block does.
-func (p *party) configure(mspID string, res host.Result) {
-	p.mu.Lock()
-	p.orgs[mspID] = res
-	p.mu.Unlock()
-	p.Rejudge()
-}
-
-func (p *party) onChange(_ peer.ID, rec *msp.Record, res host.Result) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.heard = append(p.heard, rec.Identity().MSPID()+" "+res.String())
-}
-
-func (p *party) changes() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Clone(p.heard)
-}
-
-func (p *party) thinks(of corehost.Host) host.Result {
-	_, res := p.Known(of.ID())
-	return res
-}
 
 func TestAuthenticateBothWays(t *testing.T) {
 	simulate(t, func(t *testing.T, s *sim) {
@@ -210,93 +109,6 @@ func TestAuthenticateNeedsARecordAndAConnection(t *testing.T) {
 		_, err = b.Authenticate(t.Context(), a.ID())
 		require.Error(t, err, "an answerer without a record answers nobody")
 	})
-}
-
-// What hostile openers send: each stream is reset, nothing is kept, and nobody is told above Debug.
-func TestHostileOpeners(t *testing.T) {
-	frame := func(raw []byte) []byte { return append(binary.AppendUvarint(nil, uint64(len(raw))), raw...) }
-	request := func(rec []byte) []byte {
-		raw, err := proto.Marshal(&pb.AuthRequest{Record: rec})
-		require.NoError(t, err)
-		return frame(raw)
-	}
-	for name, raw := range map[string]func(p *party) []byte{
-		"nothing":                 func(*party) []byte { return nil },
-		"garbage":                 func(*party) []byte { return frame([]byte("\xff\xff\xffgarbage")) },
-		"empty message":           func(*party) []byte { return []byte{0} },
-		"garbage for a record":    func(*party) []byte { return request([]byte("garbage")) },
-		"oversize":                func(*party) []byte { return binary.AppendUvarint(nil, 33<<10) },
-		"endless length":          func(*party) []byte { return bytes.Repeat([]byte{0xff}, 20) },
-		"half a message":          func(*party) []byte { return []byte{100, 1, 2} },
-		"somebody else's record":  func(p *party) []byte { return request(p.record().Bytes()) },
-		"a record cut short":      func(p *party) []byte { return request(p.record().Bytes()[:100]) },
-		"our own record reversed": func(p *party) []byte { b := slices.Clone(p.record().Bytes()); slices.Reverse(b); return request(b) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			simulate(t, func(t *testing.T, s *sim) {
-				p := newParty(s, "Org1", nil)
-				stranger := s.plain()
-				connect(t, stranger, p)
-				st, err := stranger.NewStream(t.Context(), p.ID(), host.AuthProtocol.ID)
-				require.NoError(t, err)
-				_, err = st.Write(raw(p))
-				require.NoError(t, err)
-				start := time.Now()
-				_, err = io.ReadAll(st)
-				require.Error(t, err)
-				require.LessOrEqual(t, time.Since(start), host.AuthProtocol.Deadline+time.Second)
-				rec, res := p.Known(stranger.ID())
-				require.Nil(t, rec)
-				require.Equal(t, host.Unspecified, res)
-				require.Empty(t, p.changes())
-				require.NotContains(t, p.log.String(), "level=WARN")
-				require.NotContains(t, p.log.String(), "level=ERROR")
-			})
-		})
-	}
-}
-
-// What hostile answerers send back, or do not.
-func TestHostileAnswerers(t *testing.T) {
-	for name, tc := range map[string]struct {
-		answer func(a *party) *pb.AuthResponse
-		err    error
-	}{
-		"no answer":    {nil, nil},
-		"no status":    {func(*party) *pb.AuthResponse { return &pb.AuthResponse{} }, host.ErrAnswer},
-		"no record":    {func(*party) *pb.AuthResponse { return &pb.AuthResponse{Status: pb.Status_STATUS_VERIFIED} }, host.ErrInvalidRecord},
-		"wrong status": {func(*party) *pb.AuthResponse { return &pb.AuthResponse{Status: 77} }, host.ErrAnswer},
-		"our own record": {func(a *party) *pb.AuthResponse {
-			return &pb.AuthResponse{Status: pb.Status_STATUS_VERIFIED, Record: a.record().Bytes()}
-		}, host.ErrInvalidRecord},
-		"record without verification": {func(a *party) *pb.AuthResponse {
-			return &pb.AuthResponse{Status: pb.Status_STATUS_UNKNOWN, Record: a.record().Bytes()}
-		}, host.ErrUnknownToPeer},
-	} {
-		t.Run(name, func(t *testing.T) {
-			simulate(t, func(t *testing.T, s *sim) {
-				a, b := newParty(s, "Org1", nil), s.plain()
-				server := &stream.Server{Host: b, Protocol: host.AuthProtocol, Handle: func(ctx context.Context, st *stream.Stream) error {
-					if tc.answer == nil {
-						<-ctx.Done()
-						return ctx.Err()
-					}
-					return st.Write(tc.answer(a))
-				}}
-				run(t, server.Run)
-				connect(t, a, b)
-				start := time.Now()
-				res, err := a.Authenticate(t.Context(), b.ID())
-				require.Error(t, err)
-				require.Equal(t, host.Unspecified, res)
-				if tc.err != nil {
-					require.ErrorIs(t, err, tc.err)
-				}
-				require.LessOrEqual(t, time.Since(start), host.AuthProtocol.Deadline+time.Second)
-				require.Empty(t, a.changes())
-			})
-		})
-	}
 }
 
 func TestHigherIncarnationWins(t *testing.T) {
@@ -543,22 +355,4 @@ func TestRunLeavesNothing(t *testing.T) {
 		stop()
 		require.NotContains(t, h.Mux().Protocols(), host.AuthProtocol.ID)
 	})
-}
-
-func counter(t *testing.T, reg *prometheus.Registry, side, outcome string) float64 {
-	t.Helper()
-	families, err := reg.Gather()
-	require.NoError(t, err)
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			labels := map[string]string{}
-			for _, l := range m.GetLabel() {
-				labels[l.GetName()] = l.GetValue()
-			}
-			if f.GetName() == "weft_host_authentications_total" && labels["side"] == side && labels["outcome"] == outcome {
-				return m.GetCounter().GetValue()
-			}
-		}
-	}
-	return 0
 }

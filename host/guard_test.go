@@ -4,8 +4,6 @@ package host_test
 
 import (
 	"context"
-	"encoding/binary"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,185 +13,10 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
-	"github.com/libp2p/go-msgio"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-p2p/weft/host"
 )
-
-const (
-	weftTopic  = "/weft/1/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	otherTopic = "the-caller's-own"
-)
-
-// snooper speaks pubsub by hand, so that it can say what no honest pubsub does and sees every RPC.
-type snooper struct {
-	t      *testing.T
-	host   corehost.Host
-	stream network.Stream
-
-	mu  sync.Mutex // guards got
-	got []*pb.RPC
-}
-
-// newSnooper connects to victim, which finds it speaking proto.
-func newSnooper(s *sim, victim corehost.Host, proto protocol.ID) *snooper {
-	n := &snooper{t: s.t, host: s.plain()}
-	n.host.SetStreamHandler(proto, n.listen)
-	connect(s.t, n.host, victim)
-	st, err := n.host.NewStream(s.t.Context(), victim.ID(), proto)
-	require.NoError(s.t, err)
-	n.stream = st
-	time.Sleep(time.Second) // the victim's stream is up
-	return n
-}
-
-func (n *snooper) listen(s network.Stream) {
-	r := msgio.NewVarintReaderSize(s, 1<<20)
-	for {
-		raw, err := r.ReadMsg()
-		if err != nil {
-			_ = s.Reset()
-			return
-		}
-		rpc := new(pb.RPC)
-		if proto.Unmarshal(raw, rpc) == nil {
-			n.mu.Lock()
-			n.got = append(n.got, rpc)
-			n.mu.Unlock()
-		}
-	}
-}
-
-func (n *snooper) say(rpc *pb.RPC) {
-	n.t.Helper()
-	raw, err := proto.Marshal(rpc)
-	require.NoError(n.t, err)
-	_, err = n.stream.Write(append(binary.AppendUvarint(nil, uint64(len(raw))), raw...))
-	require.NoError(n.t, err)
-}
-
-func (n *snooper) subscribe(topics ...string) {
-	n.t.Helper()
-	rpc := new(pb.RPC)
-	for _, topic := range topics {
-		rpc.Subscriptions = append(rpc.Subscriptions, &pb.RPC_SubOpts{Topicid: &topic, Subscribe: proto.Bool(true)})
-	}
-	n.say(rpc)
-}
-
-func (n *snooper) control(c *pb.ControlMessage) { n.t.Helper(); n.say(&pb.RPC{Control: c}) }
-
-func (n *snooper) heard() []*pb.RPC {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return append([]*pb.RPC(nil), n.got...)
-}
-
-// messages returns the data published to the snooper.
-func (n *snooper) messages() (data []string) {
-	for _, rpc := range n.heard() {
-		for _, m := range rpc.Publish {
-			data = append(data, string(m.Data))
-		}
-	}
-	return data
-}
-
-// told counts the control messages about a topic that reached the snooper.
-func (n *snooper) told(topic string) (grafts, prunes, ihaves int) {
-	for _, rpc := range n.heard() {
-		for _, c := range rpc.GetControl().GetGraft() {
-			if c.GetTopicID() == topic {
-				grafts++
-			}
-		}
-		for _, c := range rpc.GetControl().GetPrune() {
-			if c.GetTopicID() == topic {
-				prunes++
-			}
-		}
-		for _, c := range rpc.GetControl().GetIhave() {
-			if c.GetTopicID() == topic {
-				ihaves++
-			}
-		}
-	}
-	return grafts, prunes, ihaves
-}
-
-// inbox collects what a subscription delivers.
-type inbox struct {
-	mu   sync.Mutex // guards data
-	data []string
-}
-
-func (b *inbox) all() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return append([]string(nil), b.data...)
-}
-
-func join(t *testing.T, ps *pubsub.PubSub, name string) (*pubsub.Topic, *inbox) {
-	t.Helper()
-	topic, err := ps.Join(name)
-	require.NoError(t, err)
-	sub, err := topic.Subscribe()
-	require.NoError(t, err)
-	b := new(inbox)
-	run(t, func(ctx context.Context) error {
-		for {
-			m, err := sub.Next(ctx)
-			if err != nil {
-				sub.Cancel()
-				return nil
-			}
-			b.mu.Lock()
-			b.data = append(b.data, string(m.Data))
-			b.mu.Unlock()
-		}
-	})
-	return topic, b
-}
-
-// allowOnly is a node that verified the peers in it.
-type allowOnly struct {
-	mu    sync.Mutex // guards peers
-	peers map[peer.ID]bool
-}
-
-func (a *allowOnly) set(id peer.ID, ok bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.peers == nil {
-		a.peers = make(map[peer.ID]bool)
-	}
-	a.peers[id] = ok
-}
-
-func (a *allowOnly) speaks(id peer.ID) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.peers[id]
-}
-
-func (a *allowOnly) allow(id peer.ID, _ string) bool { return a.speaks(id) }
-
-// guardedPubSub is what a caller has who built everything but the guard himself.
-func guardedPubSub(s *sim, h corehost.Host, opts ...pubsub.Option) (*pubsub.PubSub, *host.Guard) {
-	g := host.NewGuard()
-	ctx, cancel := context.WithCancel(s.t.Context())
-	s.t.Cleanup(cancel)
-	opts = append([]pubsub.Option{
-		pubsub.WithMessageSignaturePolicy(pubsub.StrictNoSign), pubsub.WithNoAuthor(), pubsub.WithMessageIdFn(dataID),
-	}, opts...)
-	ps, err := pubsub.NewGossipSub(ctx, h, append(opts, g.PubSubOptions()...)...)
-	require.NoError(s.t, err)
-	return ps, g
-}
-
-func dataID(m *pb.Message) string { return string(m.Data) }
 
 func TestGuardAttach(t *testing.T) {
 	g := host.NewGuard()
@@ -230,7 +53,7 @@ func TestGuardKeepsStrangersOut(t *testing.T) {
 				attach(t, memberGuard, members)
 				stranger := newSnooper(s, h, proto)
 				stranger.subscribe(weftTopic, otherTopic)
-				stranger.control(&pb.ControlMessage{Graft: []*pb.ControlGraft{{TopicID: proto2(weftTopic)}}})
+				stranger.control(&pb.ControlMessage{Graft: []*pb.ControlGraft{{TopicID: ptr(weftTopic)}}})
 				connect(t, h, member)
 				topic, got := join(t, ps, weftTopic)
 				memberTopic, memberGot := join(t, memberPS, weftTopic)
@@ -277,32 +100,34 @@ func TestGuardOffersNoOldProtocol(t *testing.T) {
 	}
 }
 
+// slowHost is a host whose pubsub streams open when release is closed: a peer that grants no streams holds them up.
+type slowHost struct {
+	corehost.Host
+	release chan struct{}
+}
+
+func (h *slowHost) NewStream(ctx context.Context, id peer.ID, protos ...protocol.ID) (network.Stream, error) {
+	<-h.release
+	return h.Host.NewStream(ctx, id, protos...)
+}
+
 // gossipsub takes a peer that it has no stream to yet for a floodsub one, and queues what is published meanwhile.
 func TestGuardHoldsWhileOurStreamIsHeldUp(t *testing.T) {
 	simulate(t, func(t *testing.T, s *sim) {
-		h := s.plain()
+		h := &slowHost{Host: s.plain(), release: make(chan struct{})}
 		ps, g := guardedPubSub(s, h)
 		attach(t, g, new(allowOnly))
 		topic, _ := join(t, ps, weftTopic)
-
-		stranger := &snooper{t: t, host: s.plain()}
-		release := make(chan struct{})
-		stranger.host.SetStreamHandlerMatch(pubsub.GossipSubID_v12, func(id protocol.ID) bool {
-			<-release // our stream's negotiation hangs here
-			return id == pubsub.GossipSubID_v12 || id == pubsub.GossipSubID_v13
-		}, stranger.listen)
-		connect(t, stranger.host, h)
-		st, err := stranger.host.NewStream(t.Context(), h.ID(), pubsub.GossipSubID_v12)
-		require.NoError(t, err)
-		stranger.stream = st
-		stranger.subscribe(weftTopic)
+		n := newSnooper(s, h, pubsub.GossipSubID_v12)
+		n.subscribe(weftTopic)
 		time.Sleep(time.Second)
 		require.NoError(t, topic.Publish(t.Context(), []byte("secret")))
 		time.Sleep(time.Second)
-		close(release)
+		require.Empty(t, n.heard())
+		close(h.release)
 		time.Sleep(3 * time.Second)
-		require.NotEmpty(t, stranger.heard(), "our stream came up")
-		require.Empty(t, stranger.messages())
+		require.NotEmpty(t, n.heard(), "our stream came up")
+		require.Empty(t, n.messages())
 	})
 }
 
@@ -317,8 +142,8 @@ func TestGuardDropsWhatStrangersInject(t *testing.T) {
 		n := newSnooper(s, h, pubsub.GossipSubID_v12)
 		say := func(data string) {
 			n.say(&pb.RPC{Publish: []*pb.Message{
-				{Topic: proto2(weftTopic), Data: []byte("weft " + data)},
-				{Topic: proto2(otherTopic), Data: []byte("other " + data)},
+				{Topic: ptr(weftTopic), Data: []byte("weft " + data)},
+				{Topic: ptr(otherTopic), Data: []byte("other " + data)},
 			}})
 			time.Sleep(time.Second)
 		}
@@ -353,8 +178,8 @@ func TestGuardGossipsWithMembersOnly(t *testing.T) {
 		gossip := &pb.ControlMessage{
 			Iwant: []*pb.ControlIWant{{MessageIDs: []string{"weft", "open"}}},
 			Ihave: []*pb.ControlIHave{
-				{TopicID: proto2(weftTopic), MessageIDs: []string{"w1"}},
-				{TopicID: proto2(otherTopic), MessageIDs: []string{"o1"}},
+				{TopicID: ptr(weftTopic), MessageIDs: []string{"w1"}},
+				{TopicID: ptr(otherTopic), MessageIDs: []string{"o1"}},
 			},
 		}
 		n.control(gossip)
@@ -381,7 +206,7 @@ func TestGuardTakesNoPeerExchange(t *testing.T) {
 		n := newSnooper(s, h, pubsub.GossipSubID_v12)
 		h.Peerstore().AddAddrs(third.ID(), third.Network().ListenAddresses(), time.Hour)
 		n.control(&pb.ControlMessage{Prune: []*pb.ControlPrune{
-			{TopicID: proto2(weftTopic), Peers: []*pb.PeerInfo{{PeerID: []byte(third.ID())}}},
+			{TopicID: ptr(weftTopic), Peers: []*pb.PeerInfo{{PeerID: []byte(third.ID())}}},
 		}})
 		time.Sleep(5 * time.Second)
 		require.False(t, connected(h, third))
@@ -400,7 +225,7 @@ func TestGuardRemembersWhatCameTooEarly(t *testing.T) {
 		topic, _ := join(t, ps, weftTopic)
 		n := newSnooper(s, h, pubsub.GossipSubID_v12)
 		n.subscribe(weftTopic)
-		n.control(&pb.ControlMessage{Graft: []*pb.ControlGraft{{TopicID: proto2(weftTopic)}}})
+		n.control(&pb.ControlMessage{Graft: []*pb.ControlGraft{{TopicID: ptr(weftTopic)}}})
 		time.Sleep(time.Second)
 		members.set(n.host.ID(), true)
 		n.control(&pb.ControlMessage{Iwant: []*pb.ControlIWant{{}}}) // whatever it says next
@@ -495,7 +320,7 @@ func TestOwnHostTellsStrangersNoIDs(t *testing.T) {
 		members.set(member.host.ID(), true)
 		member.subscribe(weftTopic)
 		time.Sleep(2 * time.Second)
-		member.control(&pb.ControlMessage{Prune: []*pb.ControlPrune{{TopicID: proto2(weftTopic)}}}) // so that it gets gossip
+		member.control(&pb.ControlMessage{Prune: []*pb.ControlPrune{{TopicID: ptr(weftTopic)}}}) // so that it gets gossip
 		time.Sleep(time.Second)
 		require.NoError(t, topic.Publish(t.Context(), []byte("secret")))
 		time.Sleep(3 * time.Second)
@@ -505,21 +330,3 @@ func TestOwnHostTellsStrangersNoIDs(t *testing.T) {
 		require.NotZero(t, ihaves)
 	})
 }
-
-func attach(t *testing.T, g *host.Guard, members *allowOnly) (detach func()) {
-	t.Helper()
-	detach, err := g.Attach(members.allow, members.speaks)
-	require.NoError(t, err)
-	return detach
-}
-
-func wanted(n *snooper) (ids []string) {
-	for _, rpc := range n.heard() {
-		for _, c := range rpc.GetControl().GetIwant() {
-			ids = append(ids, c.MessageIDs...)
-		}
-	}
-	return ids
-}
-
-func proto2(s string) *string { return &s }
