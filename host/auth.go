@@ -152,7 +152,7 @@ func (a *Auth) watch(ctx context.Context, sub event.Subscription) {
 func (a *Auth) Known(id peer.ID) (*msp.Record, Result) { return a.peers.find(id) }
 
 // Ensure is [Auth.Authenticate] unless the connected peer is a verified member that has seen our record in force. It is what
-// a keeper calls: with either side opening, one exchange is enough for both.
+// a keeper calls: with either side opening, one exchange is enough for both. That we do not verify the peer is no error.
 func (a *Auth) Ensure(ctx context.Context, id peer.ID) error {
 	if mine := a.cfg.Mine(); mine != nil && a.peers.mutual(id, mine.Incarnation()) {
 		return nil

@@ -63,8 +63,8 @@ func (g *Guard) PubSubOptions() []pubsub.Option {
 }
 
 // Attach makes the node's judgement the guard's: allow says who may read and write a weft topic, speaks who is
-// authenticated at all. Both are called from pubsub's event loop, often: they must be fast, must not block and must not
-// call pubsub. Nobody passes whom speaks turns down. Attach returns [ErrAttached] when the guard is attached already.
+// authenticated at all. Both are called from pubsub's event loop, often, and from Recheck: they must be fast, must not
+// block and must not call pubsub. Nobody passes whom speaks turns down. Attach returns [ErrAttached] when the guard is attached already.
 //
 // After detach the guard allows nobody; call it when the node's topics are left, and then [Guard.Recheck].
 func (g *Guard) Attach(allow func(id peer.ID, topic string) bool, speaks func(peer.ID) bool) (detach func(), err error) {
@@ -89,7 +89,8 @@ func (g *Guard) detach(n *node) {
 // Recheck ends what no longer holds. gossipsub asks its filter only when it takes a peer in, so a peer that was let into a
 // topic and is not allowed there any more would go on receiving. Recheck resets the pubsub streams of such peers on h;
 // pubsub opens them again, says hello again, and this time the filter keeps the peer out. Call it whenever permissions
-// may have shrunk: a peer was refused, a channel's configuration changed, the guard was detached.
+// may have shrunk: a peer was refused, a channel's configuration changed, the guard was detached. pubsub gives up opening
+// streams to a peer that lost them five times within ten minutes, until it connects again.
 func (g *Guard) Recheck(h host.Host) {
 	for id := range g.revoked() {
 		for _, c := range h.Network().ConnsToPeer(id) {

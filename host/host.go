@@ -34,7 +34,8 @@ const graceOfConns = 20 * time.Second
 type Config struct {
 	// Key is the host key; the peer ID follows from it. [LoadKey] makes one.
 	Key crypto.PrivKey
-	// ListenAddrs are multiaddrs to listen on: TCP, QUIC (/udp/.../quic-v1), WebSocket (/tcp/.../ws). Empty: do not listen.
+	// ListenAddrs are multiaddrs to listen on, all or none: TCP, QUIC (/udp/.../quic-v1), WebSocket (/tcp/.../ws). Empty: do
+	// not listen.
 	ListenAddrs []string
 	// ExternalAddrs are the multiaddrs that anybody who connects is told by identify, which is all that other
 	// organizations may see of this host. Empty: nothing is announced.
@@ -75,9 +76,16 @@ func New(ctx context.Context, cfg Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	listen, err := parseAddrs("ListenAddrs", cfg.ListenAddrs)
+	if err != nil {
+		return nil, err
+	}
 	h, err := libp2p.New(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("build libp2p host: %w", err)
+	}
+	if err := listenOn(h, listen); err != nil {
+		return nil, errors.Join(err, h.Close())
 	}
 	ctx, stop := context.WithCancel(ctx)
 	guard := NewGuard()
@@ -106,14 +114,9 @@ func (cfg *Config) options(routes *Routing) ([]libp2p.Option, error) {
 	if err != nil {
 		return nil, err
 	}
-	listen, err := parseAddrs("ListenAddrs", cfg.ListenAddrs)
-	if err != nil {
-		return nil, err
-	}
-	opts := append(slices.Clone(cfg.Options),
+	opts := append([]libp2p.Option{libp2p.NoListenAddrs}, cfg.Options...) // New listens, see listenOn
+	opts = append(opts,
 		libp2p.Identity(cfg.Key),
-		libp2p.NoListenAddrs, // clears the default ones
-		libp2p.ListenAddrs(listen...),
 		libp2p.AddrsFactory(func([]ma.Multiaddr) []ma.Multiaddr { return slices.Clone(external) }),
 		libp2p.DisableIdentifyAddressDiscovery(), // what is announced is configured, not discovered
 		libp2p.Routing(func(host.Host) (routing.PeerRouting, error) { return routes, nil }),
@@ -127,6 +130,17 @@ func (cfg *Config) options(routes *Routing) ([]libp2p.Option, error) {
 		return append(opts, libp2p.DisableMetrics()), nil
 	}
 	return append(opts, libp2p.PrometheusRegisterer(cfg.Registerer)), nil
+}
+
+// listenOn listens on every address. libp2p.New would be content with one of several, and would leave goroutines behind
+// when it got none.
+func listenOn(h host.Host, addrs []ma.Multiaddr) error {
+	for _, a := range addrs {
+		if err := h.Network().Listen(a); err != nil {
+			return fmt.Errorf("listen on %s: %w", a, err)
+		}
+	}
+	return nil
 }
 
 func (cfg *Config) userAgent() string {

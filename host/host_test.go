@@ -4,6 +4,8 @@ package host_test
 
 import (
 	"context"
+	"fmt"
+	"net"
 	"testing"
 	"time"
 
@@ -30,6 +32,17 @@ func TestNewRefusesBadConfig(t *testing.T) {
 			require.ErrorContains(t, err, tc.want)
 		})
 	}
+}
+
+// A host that cannot be built leaves nothing behind; goleak looks.
+func TestNewOnATakenPort(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	_, err = host.New(t.Context(), host.Config{
+		Key: newHostKey(t), ListenAddrs: []string{"/ip4/127.0.0.1/udp/0/quic-v1", fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", taken.Addr().(*net.TCPAddr).Port)},
+	})
+	require.ErrorContains(t, err, "listen on /ip4/127.0.0.1/tcp/")
 }
 
 // Real sockets: the default transports, security and resource manager, with metrics.

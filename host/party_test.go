@@ -27,7 +27,7 @@ type party struct {
 	key crypto.PrivKey
 	id  *msp.SigningIdentity
 	*host.Auth
-	log      bytes.Buffer
+	log      logbook
 	outdated chan uint64
 	registry *prometheus.Registry
 
@@ -36,6 +36,24 @@ type party struct {
 	orgs   map[string]host.Result
 	heard  []string // "<msp> <result>" per OnChange
 	judged int
+}
+
+// logbook is what a log says.
+type logbook struct {
+	mu  sync.Mutex // guards buf
+	buf bytes.Buffer
+}
+
+func (l *logbook) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 func newParty(s *sim, mspID string, change func(*host.AuthConfig)) *party {
