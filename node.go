@@ -120,7 +120,8 @@ func (n *Node) build(ps *pubsub.PubSub) error {
 		CloseRefused: n.ownsHost, Log: n.log, Registerer: n.registerer,
 	})
 	n.keeper = weftHost.NewKeeper(weftHost.KeeperConfig{
-		Host: n.host, Bootstrap: n.bootstrap, Connected: n.auth.Ensure, Unreachable: n.unreachable, Log: n.log,
+		Host: n.host, Bootstrap: n.bootstrap, Connected: n.auth.Ensure, Unreachable: n.unreachable,
+		Log: n.log, Registerer: n.registerer,
 	})
 	var err error
 	n.org, err = newOrganization(n)
