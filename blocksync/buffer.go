@@ -3,6 +3,8 @@
 package blocksync
 
 import (
+	"slices"
+
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
 )
@@ -13,7 +15,8 @@ const (
 	Window = 256
 	// maxCandidates is how many candidates one number may have: the true block from two sources, and forgeries.
 	maxCandidates = 4
-	// maxBuffered is how many bytes of candidates a channel holds; one source may fill a quarter of it.
+	// maxBuffered is how many bytes of candidates a channel holds, the first for the next number not counted; one peer may
+	// fill a quarter of it.
 	maxBuffered = 64 << 20
 )
 
@@ -34,10 +37,13 @@ const (
 	Beyond           // too far ahead
 	Repeated         // this source has brought this number already
 	Full             // no room: for this number, for this source, or at all
+	Unusable         // cannot be a block of any channel
 )
 
 // Buffer is the reorder buffer: candidates by number, bounded in numbers, bytes, candidates per number and bytes per source.
-// The next number always has room, so a full buffer cannot stop the chain. It is pure; one goroutine or lock at a time.
+// A nearer number pushes out what peers brought for farther ones, and the next number has room for a candidate whatever the
+// bounds, so whoever fills the buffer cannot stop the chain. A block of our own source is never pushed out, and peers
+// cannot take its place. It is pure; one goroutine or lock at a time.
 type Buffer struct {
 	next  uint64
 	slots map[uint64][]Candidate
@@ -61,13 +67,48 @@ func (b *Buffer) Add(c Candidate) Outcome {
 		return Beyond
 	case brought(slot, c.From):
 		return Repeated
-	case number == b.next && len(slot) < maxCandidates:
-	case len(slot) >= maxCandidates || b.bytes+c.Size > maxBuffered || b.share[c.From]+c.Size > b.quota(c.From):
+	case number == b.next && (c.From == "" || len(slot) == 0):
+	case c.From != "" && len(slot) >= maxCandidates:
+		return Full
+	case !b.makeRoom(c):
 		return Full
 	}
-	b.slots[number] = append(slot, c)
+	b.slots[number] = append(b.slots[number], c)
 	b.count(c, c.Size)
 	return Stored
+}
+
+// makeRoom pushes out candidates for farther numbers, the farthest first, until c fits into the bounds.
+func (b *Buffer) makeRoom(c Candidate) bool {
+	for b.share[c.From]+c.Size > b.quota(c.From) {
+		if c.From == "" || !b.evict(c, true) {
+			return false
+		}
+	}
+	for b.bytes+c.Size > maxBuffered {
+		if !b.evict(c, false) {
+			return false
+		}
+	}
+	return true
+}
+
+// evict drops the candidate of a peer that is farthest ahead, farther than c; if same, one of c's own source.
+func (b *Buffer) evict(c Candidate, same bool) bool {
+	var victim Candidate
+	farthest := c.Block.GetHeader().GetNumber()
+	for number, slot := range b.slots {
+		for _, other := range slot {
+			if number > farthest && other.From != "" && (!same || other.From == c.From) {
+				victim, farthest = other, number
+			}
+		}
+	}
+	if victim.Block == nil {
+		return false
+	}
+	b.drop(farthest, victim.From)
+	return true
 }
 
 // quota is how many bytes one source may have in the buffer: a quarter, but all of it for our own source.
@@ -84,35 +125,39 @@ func (b *Buffer) Has(number uint64) bool { return len(b.slots[number]) > 0 }
 // Len is how many numbers have candidates.
 func (b *Buffer) Len() int { return len(b.slots) }
 
-// Next returns the candidates for the next number, in the order in which they came.
-func (b *Buffer) Next() []Candidate { return b.slots[b.next] }
-
-// At returns the candidates for number.
+// At returns the candidates for number, in the order in which they came. Read only, and only until the next change.
 func (b *Buffer) At(number uint64) []Candidate { return b.slots[number] }
 
-// Drop takes a candidate of from away: it did not verify.
-func (b *Buffer) Drop(number uint64, from peer.ID) {
-	slot := b.slots[number]
-	for i, c := range slot {
-		if c.From == from {
-			b.count(c, -c.Size)
-			b.slots[number] = append(slot[:i:i], slot[i+1:]...)
-			break
-		}
+// Forget drops all that a source has brought: one of its blocks did not verify.
+func (b *Buffer) Forget(from peer.ID) {
+	for number := range b.slots {
+		b.drop(number, from)
 	}
-	if len(b.slots[number]) == 0 {
+}
+
+func (b *Buffer) drop(number uint64, from peer.ID) {
+	slot := b.slots[number]
+	i := slices.IndexFunc(slot, func(c Candidate) bool { return c.From == from })
+	if i < 0 {
+		return
+	}
+	b.count(slot[i], -slot[i].Size)
+	if b.slots[number] = slices.Concat(slot[:i], slot[i+1:]); len(slot) == 1 {
 		delete(b.slots, number)
 	}
 }
 
 // Advance says that all blocks below next are committed, and lets go of their candidates.
 func (b *Buffer) Advance(next uint64) {
-	for ; b.next < next; b.next++ {
-		for _, c := range b.slots[b.next] {
-			b.count(c, -c.Size)
+	for number, slot := range b.slots {
+		if number < next {
+			for _, c := range slot {
+				b.count(c, -c.Size)
+			}
+			delete(b.slots, number)
 		}
-		delete(b.slots, b.next)
 	}
+	b.next = max(b.next, next)
 }
 
 func (b *Buffer) count(c Candidate, size int) {
@@ -123,10 +168,5 @@ func (b *Buffer) count(c Candidate, size int) {
 }
 
 func brought(slot []Candidate, from peer.ID) bool {
-	for _, c := range slot {
-		if c.From == from {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(slot, func(c Candidate) bool { return c.From == from })
 }

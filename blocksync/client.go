@@ -15,13 +15,15 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/weft-p2p/weft/blocksync/pb"
 	"github.com/weft-p2p/weft/internal/stream"
+	"github.com/weft-p2p/weft/msp/channelconfig"
 	"google.golang.org/protobuf/proto"
 )
 
 // ErrAnswer says that a server's answer is not one to the request: other blocks than asked for, or badly cut.
 var ErrAnswer = errors.New("blocksync: answer does not fit the request")
 
-// fetch makes the planner's requests until ctx ends, and waits for those under way.
+// fetch makes the planner's requests until ctx ends, and waits for those under way. Whatever may change the plan leaves a
+// token in replan; the timer is for what changes with time alone.
 func (s *Sync) fetch(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -49,23 +51,51 @@ func (s *Sync) fetch(ctx context.Context) {
 
 // do makes one request and tells the planner how it ended.
 func (s *Sync) do(ctx context.Context, f Fetch) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s.mu.Lock()
+	s.flights[f] = func() { cancel(errLate) }
+	limit := blockLimit(s.at.Bundle)
+	s.mu.Unlock()
+
 	var r Result
 	err := errNotAllowed
 	if s.MayAsk(f.Peer) {
-		r, err = request(ctx, s.Host, s.Scope, f, func(b *common.Block) { s.Offer(b, f.Peer) })
+		r, err = request(ctx, s.Host, s.Scope, f, limit, func(b *common.Block) Outcome { return s.fetched(f, b) })
 	}
-	if r.Failed = err != nil; r.Failed {
+	if err != nil {
 		s.Log.Debug("fetch", "peer", f.Peer, "from", f.From, "to", f.To, "got", r.Got, "err", err)
 	}
+	r.Failed, r.Lied, r.Late = err != nil, errors.Is(err, ErrAnswer), context.Cause(ctx) == errLate
 	s.metrics.fetched(r)
-	s.plan(func(now time.Time) { s.planner.Done(now, f, r) })
+	s.plan(func(now time.Time) {
+		delete(s.flights, f)
+		s.planner.Done(now, f, r)
+	})
 }
 
-var errNotAllowed = errors.New("blocksync: peer may not be asked")
+// fetched takes a block that a request has brought.
+func (s *Sync) fetched(f Fetch, b *common.Block) Outcome {
+	outcome := s.Offer(b, f.Peer)
+	s.plan(func(now time.Time) { s.planner.Progress(now, f) })
+	return outcome
+}
 
-// request asks one peer for a range and gives each block to take as it comes. It checks that each block is the next number;
-// whether it is the true block is judged at its turn.
-func request(ctx context.Context, h host.Host, scope string, f Fetch, take func(*common.Block)) (r Result, err error) {
+var (
+	errNotAllowed = errors.New("blocksync: peer may not be asked")
+	errLate       = errors.New("blocksync: others have brought all that was asked for")
+)
+
+// blockLimit is the size above which a block is not taken, in bytes. Orderers keep to AbsoluteMaxBytes for the data of a
+// block; a configuration block holds the configuration beside the update that made it. A limit that is raised by a
+// configuration block applies once that is committed.
+func blockLimit(b *channelconfig.Bundle) uint64 {
+	return min(MaxBlock, 2*uint64(b.BatchSize().GetAbsoluteMaxBytes())+blockSlack)
+}
+
+// request asks one peer for a range and gives each block to take as it comes, until take has no room. It checks that each
+// block is the next number and not above limit; whether it is the true block is judged at its turn.
+func request(ctx context.Context, h host.Host, scope string, f Fetch, limit uint64, take func(*common.Block) Outcome) (r Result, err error) {
 	s, err := stream.Open(ctx, h, f.Peer, Protocol)
 	if err != nil {
 		return r, err
@@ -91,46 +121,75 @@ func request(ctx context.Context, h host.Host, scope string, f Fetch, take func(
 	if head.Status != pb.Status_STATUS_OK {
 		return r, fmt.Errorf("%w: %s", ErrStatus, head.Status)
 	}
-	for number := f.From; number <= f.To; number++ {
-		b, err := readBlock(s, number)
+	err = receive(s, f, limit, &r, take)
+	return r, err
+}
+
+// receive reads the blocks of an answer. A server may stop after any block, and has to after ResponseBytes.
+func receive(s *stream.Stream, f Fetch, limit uint64, r *Result, take func(*common.Block) Outcome) error {
+	for number, bytes := f.From, 0; number <= f.To && bytes < ResponseBytes; number++ {
+		b, size, err := readBlock(s, number, limit)
 		if errors.Is(err, io.EOF) && r.Got > 0 {
-			return r, nil // a prefix: the server may stop after any block
+			return nil
 		}
 		if err != nil {
-			return r, noEOF(err)
+			return noEOF(err)
 		}
 		r.Got++
-		take(b)
+		bytes += size
+		switch take(b) {
+		case Full:
+			r.Full = true
+			return nil
+		case Unusable:
+			return fmt.Errorf("%w: block %d without header or with bad metadata", ErrAnswer, number)
+		}
 	}
-	return r, nil
+	return nil
 }
 
 // ErrStatus says that a server refused a request; the text has its status.
 var ErrStatus = errors.New("blocksync: request refused")
 
-// readBlock reads the chunks of one block. It returns io.EOF if the stream ends before the first.
-func readBlock(s *stream.Stream, number uint64) (*common.Block, error) {
-	var raw []byte
-	for size := uint64(1); uint64(len(raw)) < size; {
-		var c pb.Chunk
-		if err := s.Read(&c); err != nil {
-			if len(raw) > 0 {
-				return nil, noEOF(err)
-			}
-			return nil, err
+// readBlock reads the chunks of one block, and says how many bytes it had. It returns io.EOF if the stream ends before the
+// first.
+func readBlock(s *stream.Stream, number, limit uint64) (*common.Block, int, error) {
+	start := time.Now()
+	var c pb.Chunk
+	if err := s.Read(&c); err != nil {
+		return nil, 0, badMessage(err)
+	}
+	size := c.Size
+	if err := checkChunk(&c, number, min(size, limit), 0); err != nil {
+		return nil, 0, err
+	}
+	release, err := s.Reserve(int(size))
+	if err != nil {
+		return nil, 0, err
+	}
+	defer release()
+	raw := c.Data
+	for uint64(len(raw)) < size {
+		if time.Since(start) > Protocol.Deadline+time.Duration(len(raw))*time.Second/minRate {
+			return nil, 0, fmt.Errorf("%w: %d bytes of block %d in %s", errSlow, len(raw), number, time.Since(start))
 		}
-		if raw == nil {
-			size = c.Size
+		c.Reset()
+		if err := s.Read(&c); err != nil {
+			return nil, 0, noEOF(badMessage(err))
 		}
 		if err := checkChunk(&c, number, size, uint64(len(raw))); err != nil {
-			return nil, err
-		}
-		if raw == nil && uint64(len(c.Data)) == size {
-			raw = c.Data
-			break
+			return nil, 0, err
 		}
 		raw = append(raw, c.Data...)
 	}
+	b, err := decodeBlock(raw, number)
+	return b, len(raw), err
+}
+
+// errSlow says that a block came in at less than minRate.
+var errSlow = errors.New("blocksync: answer too slow")
+
+func decodeBlock(raw []byte, number uint64) (*common.Block, error) {
 	b := &common.Block{}
 	if err := proto.Unmarshal(raw, b); err != nil {
 		return nil, fmt.Errorf("%w: block %d: %w", ErrAnswer, number, err)
@@ -144,10 +203,18 @@ func readBlock(s *stream.Stream, number uint64) (*common.Block, error) {
 // checkChunk holds a chunk against the block it is a part of. All but the last chunk of a block are full, so that a server
 // cannot keep a stream for ever with one byte at a time.
 func checkChunk(c *pb.Chunk, number, size, have uint64) error {
-	if c.Number != number || c.Size != size || size == 0 || size > MaxBlock || uint64(len(c.Data)) != min(chunkBytes, size-have) {
-		return fmt.Errorf("%w: chunk of %d bytes at %d of %d of block %d, want block %d in chunks of %d", ErrAnswer, len(c.Data), have, c.Size, c.Number, number, chunkBytes)
+	if c.Number != number || c.Size != size || size == 0 || uint64(len(c.Data)) != min(ChunkBytes, size-have) {
+		return fmt.Errorf("%w: chunk of %d bytes at %d of %d of block %d; want block %d, %d bytes, in chunks of %d", ErrAnswer, len(c.Data), have, c.Size, c.Number, number, size, ChunkBytes)
 	}
 	return nil
+}
+
+// badMessage tells a message that no honest server sends from a stream that broke.
+func badMessage(err error) error {
+	if errors.Is(err, stream.ErrTooLarge) || errors.Is(err, proto.Error) {
+		return fmt.Errorf("%w: %w", ErrAnswer, err)
+	}
+	return err
 }
 
 func noEOF(err error) error {

@@ -3,7 +3,7 @@
 package blocksync
 
 import (
-	"cmp"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -16,16 +16,15 @@ const (
 	// fetchParallel is how many requests are under way at one time, fetchPerPeer how many of them at one peer: with a round
 	// trip of 50 ms and blocks of 160 KB this keeps some 20 MB in flight, more than a gigabit link holds.
 	fetchParallel, fetchPerPeer = 8, 2
-	// maxHolders is how many peers' claims are remembered; more are not needed to find a block.
-	maxHolders = 1024
+	// fetchUrgent is how many requests for the next block may be under way beyond fetchParallel, so that peers that take
+	// requests and do not answer cannot keep the chain from going on.
+	fetchUrgent = 16
 	// sourceGrace is how long a peer whose own source is streaming waits for it before it asks others for a block that they
 	// are known to have: leaders get a block within milliseconds of each other.
 	sourceGrace = 500 * time.Millisecond
-	// hedgeAfter is how long the next block, which everything else waits for, may be under way before another peer is asked
-	// for it too.
-	hedgeAfter = 2 * time.Second
-	// A peer that failed is not asked for penaltyMin, doubled with each further failure up to penaltyMax.
-	penaltyMin, penaltyMax = 200 * time.Millisecond, 30 * time.Second
+	// hedgeMin is how long the next block, which everything else waits for, may be under way without a block coming in
+	// before another peer is asked for it too; doubled with each further peer up to hedgeMax.
+	hedgeMin, hedgeMax = 2 * time.Second, 8 * time.Second
 )
 
 // Fetch is a request for the blocks From..To, both included, of one peer.
@@ -34,68 +33,46 @@ type Fetch struct {
 	From, To uint64
 }
 
-// holder is what the planner knows of a peer.
-type holder struct {
-	height   uint64 // it says that it has all blocks below
-	failures int
-	barred   time.Time // not asked before
-	seen     uint64    // order of the last sign of life: the latest is asked first
-}
-
-// flight is a block under way.
-type flight struct {
-	peer   peer.ID
-	since  time.Time
-	hedged bool
-}
-
 // Result is how a fetch ended.
 type Result struct {
 	Got    int    // blocks that came in
 	Height uint64 // what the peer said its height was; 0 if it did not
+	Full   bool   // the buffer had no room for a block that came in
 	Failed bool   // it ended otherwise than the protocol wants
+	Lied   bool   // it failed because of what the peer said, which no honest peer says
+	Late   bool   // it was cancelled because others had brought all of it
 }
+
+// flight is a fetch under way.
+type flight struct {
+	Fetch
+	since time.Time // when it was started, or its last block came in
+	signs uint64    // signs of life before it was started
+}
+
+func (f *flight) covers(number uint64) bool { return f.From <= number && number <= f.To }
 
 // Planner decides which missing blocks to ask whom. It knows who claims to have what, what is in the buffer or under way, and
 // who failed. It is pure: no clock, no goroutine; every call gives the time. One goroutine or lock at a time.
 type Planner struct {
-	next     uint64 // first number not committed
-	holders  map[peer.ID]*holder
-	have     func(number uint64) bool // is there a candidate already
-	underway map[uint64]flight
-	busy     map[peer.ID]int // fetches under way
-	fetches  int
-	signs    uint64
-	behind   time.Time // since when somebody has been ahead without progress of ours; zero if nobody is
+	next    uint64                   // first number not committed
+	have    func(number uint64) bool // is there a candidate already
+	holders map[peer.ID]*holder
+	flights []*flight
+	signs   uint64
+	behind  time.Time // since when somebody has been ahead without progress of ours; zero if nobody is
+	full    bool      // the buffer refused a block, and nothing was committed since
 }
 
 // NewPlanner makes a planner for a chain whose next number is next. have says whether a candidate for a number waits.
 func NewPlanner(next uint64, have func(uint64) bool) *Planner {
-	return &Planner{next: next, have: have, holders: map[peer.ID]*holder{}, underway: map[uint64]flight{}, busy: map[peer.ID]int{}}
+	return &Planner{next: next, have: have, holders: map[peer.ID]*holder{}}
 }
-
-// Have records that a peer says it has all blocks below height.
-func (p *Planner) Have(now time.Time, id peer.ID, height uint64) {
-	h := p.holders[id]
-	if h == nil {
-		if len(p.holders) >= maxHolders {
-			return
-		}
-		h = &holder{}
-		p.holders[id] = h
-	}
-	p.signs++
-	h.seen, h.height = p.signs, max(h.height, height)
-	p.note(now)
-}
-
-// Gone forgets a peer: it has left, or may not be asked any more.
-func (p *Planner) Gone(id peer.ID) { delete(p.holders, id) }
 
 // Committed records progress: all blocks below next are committed.
 func (p *Planner) Committed(now time.Time, next uint64) {
 	if next > p.next {
-		p.next, p.behind = next, time.Time{}
+		p.next, p.behind, p.full = next, time.Time{}, false
 	}
 	p.note(now)
 }
@@ -110,98 +87,93 @@ func (p *Planner) note(now time.Time) {
 	}
 }
 
-// Highest is the greatest height that any peer claims.
-func (p *Planner) Highest() uint64 {
-	var highest uint64
-	for _, h := range p.holders {
-		highest = max(highest, h.height)
-	}
-	return highest
-}
-
-// Done records the end of a fetch. A peer that failed or gave nothing is barred for a while; what it says of its height
-// now replaces what it said before.
-func (p *Planner) Done(now time.Time, f Fetch, r Result) {
-	p.fetches--
-	if p.busy[f.Peer]--; p.busy[f.Peer] == 0 {
-		delete(p.busy, f.Peer)
-	}
-	for number := f.From; number <= f.To; number++ {
-		if p.underway[number].peer == f.Peer {
-			delete(p.underway, number)
+// Progress records that a block of a fetch came in.
+func (p *Planner) Progress(now time.Time, f Fetch) {
+	for _, flying := range p.flights {
+		if flying.Fetch == f {
+			flying.since = now
 		}
 	}
+}
+
+// Done records the end of a fetch.
+func (p *Planner) Done(now time.Time, f Fetch, r Result) {
+	i := slices.IndexFunc(p.flights, func(flying *flight) bool { return flying.Fetch == f })
+	if i < 0 {
+		return
+	}
+	flying := p.flights[i]
+	p.flights = slices.Delete(p.flights, i, i+1)
+	p.full = p.full || r.Full
 	if h := p.holders[f.Peer]; h != nil {
-		p.credit(now, h, r)
+		h.done(now, flying, r)
 	}
 	p.note(now)
 }
 
-func (p *Planner) credit(now time.Time, h *holder, r Result) {
-	if r.Height > 0 {
-		h.height = r.Height
-	}
-	if r.Failed || r.Got == 0 {
-		p.bar(now, h)
-	} else {
-		h.failures = 0
-	}
-}
-
-// Lied records that a block of this peer did not verify.
-func (p *Planner) Lied(now time.Time, id peer.ID) {
-	if h := p.holders[id]; h != nil {
-		h.failures += 3
-		p.bar(now, h)
-	}
-}
-
-func (p *Planner) bar(now time.Time, h *holder) {
-	h.failures = min(h.failures+1, 16)
-	h.barred = now.Add(min(penaltyMax, penaltyMin<<(h.failures-1)))
-}
-
 // Plan returns the requests to make now, and when to ask again if nothing happens before; a zero time means that only an
-// event can change anything. The requests count as under way until Done. streaming says whether our own source delivers at
-// the moment.
+// event can change anything, any other is later than now. The requests count as under way until Done. streaming says
+// whether our own source delivers at the moment.
 func (p *Planner) Plan(now time.Time, streaming bool) (fetches []Fetch, again time.Time) {
-	if streaming && !p.behind.IsZero() {
-		if due := p.behind.Add(sourceGrace); now.Before(due) {
-			return nil, due
-		}
+	if due := p.behind.Add(sourceGrace); streaming && !p.behind.IsZero() && now.Before(due) {
+		return nil, due
 	}
 	end := min(p.Highest(), p.next+Window)
-	for number := p.next; number < end && p.fetches < fetchParallel; number++ {
-		open, wait := p.missing(now, number)
-		again = earlier(again, wait)
-		if !open {
+	if p.full {
+		end = min(end, p.next+1)
+	}
+	if p.next < end {
+		fetches, again = p.hedge(now)
+	}
+	for number := p.next; number < end && p.slots(number) > 0; number++ {
+		if !p.untouched(number) {
 			continue
 		}
 		id, wait := p.pick(now, number)
-		if id == "" {
-			again = earlier(again, wait)
-			continue
+		if id == "" { // then there is nobody for any later number either
+			return fetches, earlier(again, wait)
 		}
-		f := Fetch{Peer: id, From: number, To: p.run(number, min(end, p.holders[id].height))}
-		p.start(now, f)
+		f := p.start(now, Fetch{Peer: id, From: number, To: p.run(number, min(end, p.holders[id].height))})
 		fetches = append(fetches, f)
 		number = f.To
 	}
 	return fetches, again
 }
 
-// missing says whether number should be asked for: nobody brought it and nobody is bringing it. The next number of all is
-// asked for once more when it has been under way for long; then wait is when that will be.
-func (p *Planner) missing(now time.Time, number uint64) (open bool, wait time.Time) {
-	f, underway := p.underway[number]
-	if !underway {
-		return !p.have(number), time.Time{}
+// slots is how many more requests may be under way, number being the first block of the next one.
+func (p *Planner) slots(number uint64) int {
+	if number == p.next {
+		return fetchParallel + fetchUrgent - len(p.flights)
 	}
-	if number != p.next || f.hedged {
-		return false, time.Time{}
+	return fetchParallel - len(p.flights)
+}
+
+// hedge asks one more peer for the next number if it has been under way for too long, and for what was asked with it.
+// Otherwise again is when that will be, or when a peer that could be asked is no longer barred.
+func (p *Planner) hedge(now time.Time) (fetches []Fetch, again time.Time) {
+	asked := p.asked(p.next)
+	if len(asked) == 0 || p.have(p.next) || p.slots(p.next) <= 0 {
+		return nil, time.Time{}
 	}
-	due := f.since.Add(hedgeAfter)
-	return !now.Before(due), due
+	due, to := time.Time{}, asked[0].To
+	for _, f := range asked {
+		if f.since.After(due) {
+			due = f.since
+		}
+		to = min(to, f.To)
+	}
+	if due = due.Add(min(hedgeMax, hedgeMin<<min(len(asked)-1, 8))); now.Before(due) {
+		return nil, due
+	}
+	id, wait := p.pick(now, p.next)
+	if id == "" {
+		return nil, wait
+	}
+	f := Fetch{Peer: id, From: p.next, To: p.next}
+	for f.To < min(to, p.holders[id].height-1) && !p.have(f.To+1) && !p.asking(id, f.To+1) {
+		f.To++
+	}
+	return []Fetch{p.start(now, f)}, now.Add(hedgeMin)
 }
 
 // run is the last number of the missing run that starts at from, below end, of at most fetchBlocks.
@@ -213,38 +185,39 @@ func (p *Planner) run(from, end uint64) uint64 {
 	return to
 }
 
+// untouched says that nobody has brought a number and nobody was asked for it.
 func (p *Planner) untouched(number uint64) bool {
-	_, underway := p.underway[number]
-	return !underway && !p.have(number)
+	return !p.have(number) && !slices.ContainsFunc(p.flights, func(f *flight) bool { return f.covers(number) })
 }
 
-func (p *Planner) start(now time.Time, f Fetch) {
-	p.fetches++
-	p.busy[f.Peer]++
-	for number := f.From; number <= f.To; number++ {
-		_, hedged := p.underway[number]
-		p.underway[number] = flight{f.Peer, now, hedged}
-	}
-}
-
-// pick chooses whom to ask for number: who has it, is not bringing it already and is not barred; of these who failed least,
-// then who is least busy, then who was heard of last. If all who have it are barred, wait is when the first may be asked.
-func (p *Planner) pick(now time.Time, number uint64) (best peer.ID, wait time.Time) {
-	var chosen *holder
-	for id, h := range p.holders {
-		switch {
-		case h.height <= number || p.busy[id] >= fetchPerPeer || p.underway[number].peer == id:
-		case now.Before(h.barred):
-			wait = earlier(wait, h.barred)
-		case chosen == nil || p.preferred(id, h, best, chosen):
-			best, chosen = id, h
+// asked are the flights that are to bring a number.
+func (p *Planner) asked(number uint64) (flights []*flight) {
+	for _, f := range p.flights {
+		if f.covers(number) {
+			flights = append(flights, f)
 		}
 	}
-	return best, wait
+	return flights
 }
 
-func (p *Planner) preferred(a peer.ID, ha *holder, b peer.ID, hb *holder) bool {
-	return cmp.Or(cmp.Compare(ha.failures, hb.failures), cmp.Compare(p.busy[a], p.busy[b]), cmp.Compare(hb.seen, ha.seen)) < 0
+// asking says whether a peer was asked for a number and has not answered.
+func (p *Planner) asking(id peer.ID, number uint64) bool {
+	return slices.ContainsFunc(p.flights, func(f *flight) bool { return f.Peer == id && f.covers(number) })
+}
+
+// busy is how many requests are under way at a peer.
+func (p *Planner) busy(id peer.ID) (n int) {
+	for _, f := range p.flights {
+		if f.Peer == id {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *Planner) start(now time.Time, f Fetch) Fetch {
+	p.flights = append(p.flights, &flight{Fetch: f, since: now, signs: p.signs})
+	return f
 }
 
 func earlier(a, b time.Time) time.Time {

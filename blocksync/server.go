@@ -21,19 +21,24 @@ const (
 	MaxBlock = 128 << 20
 	// MaxScope is the longest scope of a request, in bytes.
 	MaxScope = 128
-	// chunkBytes is how much of a block travels in one message: below the 4 MiB at which JavaScript's length-prefixed
-	// streams give up by default.
-	chunkBytes = 1 << 20
-	// responseBytes is after how many bytes a server ends an answer; the block that passes it is still sent whole.
-	responseBytes = 8 << 20
+	// ChunkBytes is how much of a block travels in one message: far below the 4 MiB at which JavaScript's length-prefixed
+	// streams give up by default, and so little that a link which loses every twentieth packet brings it within Deadline.
+	ChunkBytes = 256 << 10
+	// ResponseBytes is after how many bytes a server ends an answer; the block that passes it is still sent whole.
+	ResponseBytes = 8 << 20
+	// minRate is how fast a block of several chunks has to come in, in bytes a second, and blockSlack how much bigger than
+	// twice AbsoluteMaxBytes of the channel it may be.
+	minRate, blockSlack = 64 << 10, 1 << 20
+	// maxReading is how many blocks of a channel may be in memory before they are accounted for.
+	maxReading = 8
 	// pendingWait is how long a request waits for a block that is being committed at that moment.
 	pendingWait = time.Second
 )
 
-// Protocol is the range protocol. A stream may take Deadline for each chunk: who is slower than 100 KB/s is cut off.
+// Protocol is the range protocol. A stream may take Deadline for each chunk: who is slower than 26 KB/s is cut off.
 var Protocol = stream.Protocol{
 	ID: "/weft/sync/1.0.0", Service: "weft.sync",
-	Memory: 3 << 20, MaxMessage: chunkBytes + 1<<10, Deadline: 10 * time.Second,
+	Memory: 1 << 20, MaxMessage: ChunkBytes + 1<<10, Deadline: 10 * time.Second,
 	// At 100 blocks/s a peer asks 100 times a second; beyond that it is a flood.
 	Rate: 200, Burst: 400, Streams: 256, PeerStreams: 16,
 }
@@ -78,21 +83,60 @@ func (s *Sync) serve(ctx context.Context, st *stream.Stream, q *pb.Request) erro
 	s.awaitPending(ctx, q.From)
 	height := s.Position().Height
 	if q.From >= height {
-		s.metrics.served(pb.Status_STATUS_NOT_FOUND)
-		return st.Write(&pb.Response{Status: pb.Status_STATUS_NOT_FOUND, Height: height})
+		return s.respond(st, pb.Status_STATUS_NOT_FOUND, height)
 	}
-	s.metrics.served(pb.Status_STATUS_OK)
-	if err := st.Write(&pb.Response{Status: pb.Status_STATUS_OK, Height: height}); err != nil {
-		return err
-	}
-	for number, sent := q.From, 0; number <= min(q.To, height-1) && sent < responseBytes; number++ {
-		n, err := s.send(st, number)
+	last := min(q.To, height-1)
+	for number, sent := q.From, 0; number <= last && sent < ResponseBytes; number++ {
+		raw, release, err := s.read(ctx, st, number)
+		if err != nil {
+			return s.cutShort(st, number, q.From, height, err)
+		}
+		if number == q.From {
+			err = s.respond(st, pb.Status_STATUS_OK, height)
+		}
+		if err == nil {
+			err = send(st, number, raw)
+		}
+		release()
 		if err != nil {
 			return err
 		}
-		sent += n
+		sent += len(raw)
 	}
 	return nil
+}
+
+// cutShort ends an answer because a block cannot be read or there is no memory for it. A prefix is an answer too.
+func (s *Sync) cutShort(st *stream.Stream, number, first, height uint64, why error) error {
+	s.Log.Debug("answer cut short", "peer", st.Remote(), "number", number, "err", why)
+	if number > first {
+		return nil
+	}
+	return s.respond(st, pb.Status_STATUS_UNAVAILABLE, height)
+}
+
+func (s *Sync) respond(st *stream.Stream, status pb.Status, height uint64) error {
+	s.metrics.served(status)
+	return st.Write(&pb.Response{Status: status, Height: height})
+}
+
+// read reads a block that will be sent and accounts for its memory until release is called. Few are read at one time, since
+// the size of a block is not known before.
+func (s *Sync) read(ctx context.Context, st *stream.Stream, number uint64) (raw []byte, release func(), err error) {
+	select {
+	case s.reading <- struct{}{}:
+		defer func() { <-s.reading }()
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	if raw, err = s.Ledger.Bytes(number); err != nil {
+		s.unreadable("read block", number, err)
+		return nil, nil, err
+	}
+	if release, err = st.Reserve(len(raw)); err != nil {
+		return nil, nil, err
+	}
+	return raw, release, nil
 }
 
 // awaitPending waits a moment for a block that has been verified and announced, and is being committed.
@@ -108,23 +152,12 @@ func (s *Sync) awaitPending(ctx context.Context, number uint64) {
 }
 
 // send sends one block in chunks.
-func (s *Sync) send(st *stream.Stream, number uint64) (int, error) {
-	raw, err := s.Ledger.Bytes(number)
-	if err != nil {
-		return 0, err
-	}
-	if extra := len(raw) - chunkBytes; extra > 0 {
-		release, err := st.Reserve(extra)
-		if err != nil {
-			return 0, err
-		}
-		defer release()
-	}
-	for at := 0; at < len(raw); at += chunkBytes {
-		chunk := &pb.Chunk{Number: number, Size: uint64(len(raw)), Data: raw[at:min(at+chunkBytes, len(raw))]}
+func send(st *stream.Stream, number uint64, raw []byte) error {
+	for at := 0; at < len(raw); at += ChunkBytes {
+		chunk := &pb.Chunk{Number: number, Size: uint64(len(raw)), Data: raw[at:min(at+ChunkBytes, len(raw))]}
 		if err := st.Write(chunk); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return len(raw), nil
+	return nil
 }

@@ -76,16 +76,24 @@ type Sync struct {
 	metrics *metrics
 	wakeup  chan struct{} // to the writer: there may be a candidate for the next number
 	replan  chan struct{} // to the fetcher: the planner has heard something
+	reading chan struct{} // held while a block is read for a peer and not accounted for yet
 	stopped chan struct{} // closed when Run ends
 
 	mu      sync.Mutex // guards all below
 	at      Position
-	ending  uint64 // height once the append under way is done
+	ending  uint64 // height once the append under way is done, or that of the last one
 	buffer  *Buffer
 	tip     *Tip
 	planner *Planner
-	fault   error         // what was wrong with our own source's last block; Submit returns it once
-	moved   chan struct{} // closed and replaced at each commit
+	flights map[Fetch]context.CancelFunc // requests under way
+	fault   *fault                       // what was wrong with our own source's last block; Submit returns it once
+	moved   chan struct{}                // closed and replaced at each commit and whenever candidates are dropped
+}
+
+// fault is a block of our own source that did not verify.
+type fault struct {
+	number uint64
+	err    error
 }
 
 // New makes the sync of a channel whose ledger holds at least the genesis block.
@@ -103,11 +111,12 @@ func New(c Config) (*Sync, error) {
 	}
 	s := &Sync{
 		Config: c, metrics: m,
-		wakeup: make(chan struct{}, 1), replan: make(chan struct{}, 1), stopped: make(chan struct{}), moved: make(chan struct{}),
+		wakeup: make(chan struct{}, 1), replan: make(chan struct{}, 1), reading: make(chan struct{}, maxReading),
+		stopped: make(chan struct{}), moved: make(chan struct{}),
 		at:     Position{Height: height, Head: c.Verifier.PreviousHash(), Bundle: c.Verifier.Bundle()},
-		buffer: NewBuffer(height), tip: NewTip(), ending: height,
+		buffer: NewBuffer(height), tip: NewTip(), ending: height, flights: map[Fetch]context.CancelFunc{},
 	}
-	s.planner = NewPlanner(height, s.buffer.Has)
+	s.planner = NewPlanner(height, func(number uint64) bool { return number < s.ending || s.buffer.Has(number) })
 	m.height(height)
 	return s, nil
 }
@@ -123,8 +132,9 @@ func (s *Sync) Run(ctx context.Context) error {
 }
 
 // Submit hands over a block of our own source and waits until there is room for it: that is the back-pressure to the
-// ordering service. It returns nil when the block is stored or not needed any more, ctx's error, or [ErrRejected] once
-// after a block of our own source did not verify.
+// ordering service. It returns nil when the block is stored or not needed any more, ctx's error, [ErrStopped] when Run has
+// ended, or [ErrRejected] once after a block of our own source did not verify. After [ErrRejected] the source has to begin
+// again at the height: what it brought since is dropped.
 func (s *Sync) Submit(ctx context.Context, b *common.Block) error {
 	c, err := candidate(b, "")
 	if err != nil {
@@ -139,6 +149,8 @@ func (s *Sync) Submit(ctx context.Context, b *common.Block) error {
 		case <-moved:
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-s.stopped:
+			return ErrStopped
 		}
 	}
 }
@@ -146,14 +158,17 @@ func (s *Sync) Submit(ctx context.Context, b *common.Block) error {
 func (s *Sync) submit(c Candidate) (Outcome, <-chan struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.fault; err != nil {
+	if f := s.fault; f != nil {
 		s.fault = nil
-		return Stale, nil, err
+		if c.Block.Header.GetNumber() > f.number { // otherwise the source has begun again already
+			return Stale, nil, f.err
+		}
 	}
 	outcome := s.buffer.Add(c)
 	if outcome == Stored {
 		wake(s.wakeup)
 	}
+	s.metrics.buffered(s.buffer.Len())
 	return outcome, s.moved, nil
 }
 
@@ -161,7 +176,7 @@ func (s *Sync) submit(c Candidate) (Outcome, <-chan struct{}, error) {
 func (s *Sync) Offer(b *common.Block, from peer.ID) Outcome {
 	c, err := candidate(b, from)
 	if err != nil {
-		return Full
+		return Unusable
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,12 +189,25 @@ func (s *Sync) Offer(b *common.Block, from peer.ID) Outcome {
 	return outcome
 }
 
+// candidate takes from b what is vouched for, and leaves b alone: metadata is normalized, and fields that protobuf does not
+// know, which no hash and no signature covers, stay behind.
 func candidate(b *common.Block, from peer.ID) (Candidate, error) {
-	if err := block.Normalize(b); err != nil {
+	if b.GetHeader() == nil {
+		return Candidate{}, errNoHeader
+	}
+	h := b.Header
+	clean := &common.Block{
+		Header:   &common.BlockHeader{Number: h.Number, PreviousHash: h.PreviousHash, DataHash: h.DataHash},
+		Data:     &common.BlockData{Data: b.GetData().GetData()},
+		Metadata: b.Metadata,
+	}
+	if err := block.Normalize(clean); err != nil {
 		return Candidate{}, err
 	}
-	return Candidate{Block: b, From: from, Size: proto.Size(b)}, nil
+	return Candidate{Block: clean, From: from, Size: proto.Size(clean)}, nil
 }
+
+var errNoHeader = errors.New("blocksync: block without a header")
 
 // Have says that a peer has all blocks below height: it announced the last of them, or told its height. If we lack any, it
 // is asked at once.
@@ -231,10 +259,21 @@ func (s *Sync) HashAt(number uint64) []byte {
 	}
 	hash, err := s.Ledger.HeaderHash(number)
 	if err != nil {
-		s.Log.Error("read header hash", "number", number, "err", err)
+		s.unreadable("read header hash", number, err)
 		return nil
 	}
 	return hash
+}
+
+// unreadable tells the operator that the ledger cannot be read, unless it is closed because the channel has ended.
+func (s *Sync) unreadable(what string, number uint64, err error) {
+	level := slog.LevelError
+	select {
+	case <-s.stopped:
+		level = slog.LevelDebug
+	default:
+	}
+	s.Log.Log(context.Background(), level, what, "channel", s.Channel, "number", number, "err", err)
 }
 
 // WaitHeight blocks until the height is at least height. It returns ctx's error when that ends before, and [ErrStopped]

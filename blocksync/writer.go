@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/msp/channelconfig"
 )
@@ -43,8 +44,18 @@ func (s *Sync) write(ctx context.Context) error {
 // batch is a run of verified blocks.
 type batch struct {
 	blocks  []*common.Block
-	fromUs  int                   // how many of them our own source brought
+	from    []peer.ID             // who brought them; empty: our own source
 	changed *channelconfig.Bundle // the configuration after the last configuration block among them
+}
+
+// fromUs is how many blocks of the batch our own source brought.
+func (b batch) fromUs() (n int) {
+	for _, id := range b.from {
+		if id == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // next verifies what is there from the next number on.
@@ -65,17 +76,14 @@ func (s *Sync) next() (batch, error) {
 		if after := s.Verifier.Bundle(); after != before {
 			b.changed = after
 		}
-		if c.From == "" {
-			b.fromUs++
-		}
-		b.blocks = append(b.blocks, c.Block)
+		b.blocks, b.from = append(b.blocks, c.Block), append(b.from, c.From)
 		size += c.Size
 	}
 	return b, nil
 }
 
-// verified returns the first candidate for the verifier's next number that verifies. Those before it are dropped, and held
-// against who brought them.
+// verified returns the first candidate for the verifier's next number that verifies. Those before it are held against who
+// brought them.
 func (s *Sync) verified() (Candidate, bool) {
 	number := s.Verifier.Next()
 	s.mu.Lock()
@@ -91,18 +99,28 @@ func (s *Sync) verified() (Candidate, bool) {
 	return Candidate{}, false
 }
 
+// reject drops all that the source of a bad block has brought: whoever forges one block forges others.
 func (s *Sync) reject(c Candidate, why error) {
+	number := c.Block.Header.Number
 	s.metrics.rejected()
+	s.Log.Debug("block rejected", "number", number, "peer", c.From, "err", why)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.buffer.Drop(c.Block.Header.Number, c.From)
-	wake(s.replan)
+	s.buffer.Forget(c.From)
 	if c.From == "" {
-		s.fault = fmt.Errorf("%w: %w", ErrRejected, why)
-		return
+		s.fault = &fault{number, fmt.Errorf("%w: %w", ErrRejected, why)}
+	} else {
+		s.planner.Lied(time.Now(), c.From)
 	}
-	s.planner.Lied(time.Now(), c.From)
-	s.Log.Debug("block rejected", "number", c.Block.Header.Number, "peer", c.From, "err", why)
+	s.announceMove()
+	wake(s.replan)
+}
+
+// announceMove wakes everybody who waits for the height or for room. The lock is held.
+func (s *Sync) announceMove() {
+	s.metrics.buffered(s.buffer.Len())
+	close(s.moved)
+	s.moved = make(chan struct{})
 }
 
 // commit appends the batch and tells everybody.
@@ -115,7 +133,7 @@ func (s *Sync) commit(b batch) error {
 	if err := s.Ledger.Append(b.blocks...); err != nil {
 		return fmt.Errorf("commit blocks %d to %d of channel %s: %w", b.blocks[0].Header.Number, end-1, s.Channel, err)
 	}
-	s.metrics.committed(end, len(b.blocks), b.fromUs, time.Since(start))
+	s.metrics.committed(end, len(b.blocks), b.fromUs(), time.Since(start))
 	s.advance(b, end)
 	if s.Committed != nil {
 		s.Committed(end, b.changed)
@@ -134,9 +152,15 @@ func (s *Sync) advance(b batch, height uint64) {
 	s.at = Position{Height: height, Head: s.Verifier.PreviousHash(), Bundle: s.Verifier.Bundle()}
 	s.buffer.Advance(height)
 	s.tip.Advance(height)
+	for _, id := range b.from {
+		s.planner.Proved(id)
+	}
 	s.planner.Committed(time.Now(), height)
-	s.metrics.buffered(s.buffer.Len())
-	close(s.moved)
-	s.moved = make(chan struct{})
+	for f, cancel := range s.flights {
+		if f.To < height {
+			cancel()
+		}
+	}
+	s.announceMove()
 	wake(s.replan)
 }

@@ -3,6 +3,7 @@
 package topics
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -140,7 +141,7 @@ func (a *Announcement) check() error {
 	return nil
 }
 
-// takeBody takes the body that travels inside, which must be the one that the announcement describes.
+// takeBody takes the body that travels inside, which must be the one that the announcement and the header describe.
 func (a *Announcement) takeBody(body []byte) error {
 	if len(body) == 0 {
 		return nil
@@ -148,10 +149,20 @@ func (a *Announcement) takeBody(body []byte) error {
 	if len(body) != a.BodySize || len(body) > MaxInline || leaves.Root(body) != a.Root {
 		return fmt.Errorf("%w: block %d: the body inside (%d bytes) is not the announced one (%d bytes)", ErrAnnouncement, a.Header.Number, len(body), a.BodySize)
 	}
-	a.Data = &common.BlockData{}
-	if err := proto.Unmarshal(body, a.Data); err != nil {
+	data := &common.BlockData{}
+	if err := proto.Unmarshal(body, data); err != nil {
 		return fmt.Errorf("%w: block %d: %w", ErrAnnouncement, a.Header.Number, err)
 	}
+	if canonical, err := encodeBody(data); err != nil || len(data.ProtoReflect().GetUnknown()) > 0 || !bytes.Equal(canonical, body) {
+		return fmt.Errorf("%w: block %d: the body inside is not in its canonical encoding", ErrAnnouncement, a.Header.Number)
+	}
+	if !bytes.Equal(block.DataHash(data), a.Header.DataHash) {
+		return fmt.Errorf("%w: block %d: the body inside is not that of the header", ErrAnnouncement, a.Header.Number)
+	}
+	if err := block.WellFormed(data); err != nil {
+		return fmt.Errorf("%w: block %d: %w", ErrAnnouncement, a.Header.Number, err)
+	}
+	a.Data = data
 	return nil
 }
 

@@ -31,20 +31,20 @@ type Reason string
 
 // The rows of the verdict table, in the order in which they are tried.
 const (
-	Malformed       Reason = "malformed"        // Reject: undecodable, oversize, outside a limit, last_config beyond the block
 	BadAnnouncer    Reason = "bad_announcer"    // Reject: the announcer's MSP or host key did not sign it; Ignore: its record is out of time
-	Known           Reason = "known"            // Ignore: we have the block, or have accepted an announcement of it
-	TooFarAhead     Reason = "too_far_ahead"    // Ignore, hint
-	UnknownMember   Reason = "unknown_member"   // Ignore, hint: the announcer's organization or CA may have come with a newer configuration
+	Malformed       Reason = "malformed"        // Reject: undecodable, oversize, outside a limit, last_config beyond the block
+	Known           Reason = "known"            // Ignore: we have the header; keep and hint, if not the body
+	UnknownMember   Reason = "unknown_member"   // Ignore, keep, hint: the announcer's organization or CA may have come with a newer configuration
 	RefusedMember   Reason = "refused_member"   // Ignore: the announcer may not act as a peer of this channel
-	Fork            Reason = "fork"             // Ignore, compare heads: another block than ours at or below our height
-	Unlinked        Reason = "unlinked"         // Ignore, park, hint: does not link to our header tip
-	NewerConfig     Reason = "newer_config"     // Ignore, park, hint: signed under a configuration that we do not have
+	Fork            Reason = "fork"             // Ignore, compare heads: another header than ours, that does not link or is not signed
+	Evidence        Reason = "evidence"         // Ignore: another header than ours, that links and is signed: an orderer's fault
+	CannotDecide    Reason = "cannot_decide"    // Ignore: the ledger cannot be read
+	TooFarAhead     Reason = "too_far_ahead"    // Ignore, hint
 	OtherChain      Reason = "other_chain"      // Ignore, compare heads: the next block, but on another previous hash
+	Unlinked        Reason = "unlinked"         // Ignore, keep, hint: does not link to our header tip
+	NewerConfig     Reason = "newer_config"     // Ignore, keep, hint: signed under a configuration that we do not have
 	BadSignatures   Reason = "bad_signatures"   // Reject: links under a configuration we have, and the orderers' signatures do not suffice
-	Valid           Reason = "valid"            // Accept
-	CannotDecide    Reason = "cannot_decide"    // Ignore: shutting down, ledger error
-	UnexpectedTopic Reason = "unexpected_topic" // Ignore: no topic of ours
+	Valid           Reason = "valid"            // Accept, keep, hint
 )
 
 // Judgement is a verdict and what to do about it.
@@ -105,30 +105,45 @@ func Unsealed(err error) Verdict {
 func (j *Judgement) decide(chain Chain) {
 	h, at := j.Announcement.Header, chain.Position()
 	ours := chain.HashAt(h.Number)
+	inside := h.Number >= at.Height && h.Number-at.Height < Window
 	if bytes.Equal(ours, block.HeaderHash(h)) {
-		j.Reason = Known
+		j.Reason, j.Hint, j.Keep = Known, inside, inside
 		return
 	}
 	if err := at.Bundle.Member(j.Announcer.Identity()); err != nil {
 		j.Err, j.Reason = err, RefusedMember
 		if errors.Is(err, channelconfig.ErrUnknownOrg) {
-			j.Reason, j.Hint, j.Keep = UnknownMember, true, h.Number < at.Height+Window
+			j.Reason, j.Hint, j.Keep = UnknownMember, h.Number >= at.Height, inside
 		}
 		return
 	}
 	switch {
-	case h.Number < at.Height || ours != nil:
-		j.Reason = Fork
-	case h.Number >= at.Height+Window:
+	case ours != nil:
+		j.fork(chain, h, at.Bundle)
+	case h.Number < at.Height:
+		j.Reason = CannotDecide
+	case !inside:
 		j.Reason, j.Hint = TooFarAhead, true
 	case h.Number == at.Height && !bytes.Equal(h.PreviousHash, at.Head):
-		j.Reason, j.Hint = OtherChain, false
+		j.Reason = OtherChain
 	case h.Number > at.Height && !bytes.Equal(h.PreviousHash, chain.HashAt(h.Number-1)):
 		j.Reason, j.Hint, j.Keep = Unlinked, true, true
 	case h.Number > at.Height && j.Announcement.LastConfig != at.Bundle.Number():
 		j.Reason, j.Hint, j.Keep = NewerConfig, true, true
 	default:
 		j.verify(h, at.Bundle)
+	}
+}
+
+// fork decides about another header than ours. If it links to our chain and the orderers have signed it as well, under the
+// configuration that both were made under, they have signed two blocks with one number.
+func (j *Judgement) fork(chain Chain, h *common.BlockHeader, bundle *channelconfig.Bundle) {
+	j.Reason = Fork
+	if j.Announcement.LastConfig != bundle.Number() || !bytes.Equal(h.PreviousHash, chain.HashAt(h.Number-1)) {
+		return
+	}
+	if j.Err = bundle.VerifySignatures(h, j.Announcement.Signatures); j.Err == nil {
+		j.Reason = Evidence
 	}
 }
 

@@ -19,6 +19,10 @@ import (
 // ErrTooLong says that a message is longer than [MaxMessage]. Nothing was sent: pubsub would drop it without a word.
 var ErrTooLong = errors.New("topics: message above the limit")
 
+// ErrJoin says that a topic cannot be joined: somebody else on this PubSub has joined it or validates it, or the PubSub's
+// subscription filter forbids it. The text names the topic.
+var ErrJoin = errors.New("topics: cannot join")
+
 // validatorTimeout bounds one judgement. Verifying a hundred signatures takes some milliseconds; a judgement that takes
 // longer than this means a machine in trouble, and the message is ignored.
 const validatorTimeout = 5 * time.Second
@@ -46,7 +50,7 @@ type Config struct {
 // Topic is one topic that we have joined. It spreads what is published and has every message judged.
 type Topic struct {
 	Config
-	pushes *pushQueue
+	pushes *outbox
 
 	mu     sync.Mutex // guards joined
 	joined *pubsub.Topic
@@ -57,11 +61,11 @@ func New(c Config) *Topic {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Topic{Config: c, pushes: newPushQueue()}
+	return &Topic{Config: c, pushes: newOutbox(c.Name)}
 }
 
-// Run joins the topic, relays it until ctx ends and leaves it. On return nothing of it is left on the PubSub. It returns an
-// error that names the topic when somebody else on this PubSub has joined it or validates it.
+// Run joins the topic, relays it until ctx ends and leaves it. On return nothing of it is left on the PubSub, and it can be
+// joined again. It returns [ErrJoin] when the PubSub does not let it in. It runs once at a time.
 func (t *Topic) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -79,22 +83,22 @@ func (t *Topic) Run(ctx context.Context) error {
 func (t *Topic) relay(ctx context.Context) (err error) {
 	if err := t.PubSub.RegisterTopicValidator(t.Name, t.validate,
 		pubsub.WithValidatorTimeout(validatorTimeout), pubsub.WithValidatorConcurrency(validatorConcurrency)); err != nil {
-		return fmt.Errorf("validate topic %s: %w", t.Name, err)
+		return fmt.Errorf("%w: validate %s: %w", ErrJoin, t.Name, err)
 	}
 	defer func() { err = errors.Join(err, t.PubSub.UnregisterTopicValidator(t.Name)) }()
 	topic, err := t.PubSub.Join(t.Name, pubsub.WithTopicMessageIdFn(MessageID))
 	if err != nil {
-		return fmt.Errorf("join topic %s: %w", t.Name, err)
+		return fmt.Errorf("%w: join %s: %w", ErrJoin, t.Name, err)
 	}
 	defer func() { err = errors.Join(err, topic.Close()) }()
 	leave, err := topic.Relay()
 	if err != nil {
-		return fmt.Errorf("relay topic %s: %w", t.Name, err)
+		return fmt.Errorf("%w: relay %s: %w", ErrJoin, t.Name, err)
 	}
 	defer leave()
 	events, err := topic.EventHandler()
 	if err != nil {
-		return fmt.Errorf("watch topic %s: %w", t.Name, err)
+		return fmt.Errorf("%w: watch %s: %w", ErrJoin, t.Name, err)
 	}
 	defer events.Cancel()
 	t.set(topic)
@@ -139,11 +143,13 @@ func (t *Topic) Publish(ctx context.Context, data []byte) error {
 	on := t.neighbours()
 	for _, id := range t.Members() {
 		if id != t.Host.ID() && !slices.Contains(on, id) {
-			t.pushes.add(id, t.Name, data)
+			t.pushes.add(id, data)
 		}
 	}
 	if topic := t.get(); topic != nil {
-		return topic.Publish(ctx, data)
+		if err := topic.Publish(ctx, data); !errors.Is(err, pubsub.ErrTopicClosed) {
+			return err
+		}
 	}
 	return nil
 }

@@ -4,12 +4,15 @@
 //
 // A server takes a stream through these steps, in this order, before its handler sees a byte:
 //
-//	service scope -> memory -> authorise the peer -> rate of the peer -> deadline -> capped reads
+//	streams in all and of the peer -> authorise the peer -> rate of the peer -> service scope -> memory -> deadline -> capped reads
 //
 // and ends it with Close when the handler returned nil and with a reset that carries a reason when it did not. A client
 // opens with the same scope, memory and deadlines. Messages are protobuf, each with its length as an unsigned varint before
 // it (the libp2p convention, protodelim in Go, lpStream in JavaScript); no message is read into memory beyond the
 // protocol's MaxMessage.
+//
+// Refusals carry the reason: StreamResourceLimitExceeded, StreamGated, StreamRateLimited, StreamShutdown; an error of the
+// handler is StreamProtocolViolation.
 //
 // Protocols are used by host, blocksync and topics; each declares one [Protocol] value and a handler.
 package stream

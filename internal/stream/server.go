@@ -63,17 +63,17 @@ func (s *Server) Run(ctx context.Context) error {
 
 func (s *Server) serve(ctx context.Context, raw network.Stream, rates *lru.Cache[peer.ID, *rate.Limiter]) {
 	remote := raw.Conn().RemotePeer()
-	st, err := admit(ctx, raw, s.Protocol)
-	if err != nil {
-		s.debug("stream refused", remote, err)
-		return
-	}
 	if s.Authorize != nil && !s.Authorize(remote) {
-		st.Reset(network.StreamGated)
+		_ = raw.ResetWithError(network.StreamGated)
 		return
 	}
 	if !s.within(rates, remote) {
-		st.Reset(network.StreamRateLimited)
+		_ = raw.ResetWithError(network.StreamRateLimited)
+		return
+	}
+	st, err := admit(ctx, raw, s.Protocol)
+	if err != nil {
+		s.debug("stream refused", remote, err)
 		return
 	}
 	if err := s.Handle(ctx, st); err != nil {

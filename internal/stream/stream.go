@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -49,7 +50,7 @@ type Stream struct {
 	protocol Protocol
 	in, out  []byte
 	received int
-	release  func()
+	release  func() // idempotent
 }
 
 // Open opens a stream of p to remote, dialing it if need be. The stream ends when ctx does; Close or Reset it.
@@ -77,10 +78,10 @@ func admit(ctx context.Context, raw network.Stream, p Protocol) (*Stream, error)
 		return nil, err
 	}
 	unbind := context.AfterFunc(ctx, func() { _ = raw.ResetWithError(network.StreamShutdown) })
-	return &Stream{raw: raw, r: bufio.NewReader(raw), protocol: p, release: func() {
+	return &Stream{raw: raw, r: bufio.NewReader(raw), protocol: p, release: sync.OnceFunc(func() {
 		unbind()
 		scope.ReleaseMemory(p.Memory)
-	}}, nil
+	})}, nil
 }
 
 // Remote is the peer at the other end; the secure channel proved its host key.
@@ -131,7 +132,8 @@ func (s *Stream) Write(m proto.Message) error {
 	return err
 }
 
-// Reserve takes n more bytes under the stream's account with the resource manager, until release is called.
+// Reserve takes n more bytes under the stream's account with the resource manager, until release is called, which is due
+// before Close or Reset. It returns the resource manager's error when there is not so much.
 func (s *Stream) Reserve(n int) (release func(), err error) {
 	if err := s.raw.Scope().ReserveMemory(n, network.ReservationPriorityHigh); err != nil {
 		return nil, err
@@ -142,7 +144,7 @@ func (s *Stream) Reserve(n int) (release func(), err error) {
 // CloseWrite says that no more messages will be written.
 func (s *Stream) CloseWrite() error { return s.raw.CloseWrite() }
 
-// Close ends the stream in good order and gives its resources back.
+// Close ends the stream in good order and gives its resources back. Close and Reset may follow each other.
 func (s *Stream) Close() error {
 	s.release()
 	return s.raw.Close()
