@@ -4,9 +4,12 @@ package integration_test
 
 import (
 	"context"
+	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft/internal/block"
+	"google.golang.org/protobuf/proto"
 )
 
 // requireChain requires what must hold of every peer at any time, whatever happened to it: its blocks are the ordering
@@ -31,4 +34,53 @@ func (n *testNet) requireChain(p *testPeer, height uint64) {
 		}
 	}
 	require.Equal(t, height, next, "peer %d", p.number)
+}
+
+// copies is how many bytes the peers received on weft's protocols and on pubsub, as a multiple of the bytes of all ordered
+// blocks times the peers: 1 would be every block once to every peer and nothing else. Leaders get their blocks from the
+// ordering service besides.
+func (n *testNet) copies() (bodies, gossip float64) {
+	var weft, pubsub int64
+	for _, p := range n.peers {
+		w, g := p.traffic.received()
+		weft, pubsub = weft+w, pubsub+g
+	}
+	var blocks int
+	for number := range n.orderer.Height() {
+		blocks += proto.Size(n.ordered(number))
+	}
+	all := float64(blocks * len(n.peers))
+	return float64(weft) / all, float64(pubsub) / all
+}
+
+// requireView requires that each of the peers knows exactly the others as living members, at their true heights within a
+// heartbeat, and a leader of its organization.
+func (n *testNet) requireView(peers ...*testPeer) {
+	n.t.Helper()
+	time.Sleep(heartbeat)
+	for _, p := range peers {
+		var living []peer.ID
+		for _, m := range p.channel.Members() {
+			if m.Alive {
+				living = append(living, m.ID)
+				require.Equal(n.t, n.orderer.Height(), m.State.Height, "height of %s, as peer %d knows it", m.ID, p.number)
+			}
+		}
+		require.ElementsMatch(n.t, others(p, peers), living, "living members, as peer %d knows them", p.number)
+		_, led := p.channel.Leader()
+		require.True(n.t, led, "peer %d knows no leader", p.number)
+	}
+}
+
+// heartbeat is how old what a view says may be: the interval, its tenth of jitter, and the way.
+const heartbeat = 6 * time.Second
+
+func others(p *testPeer, peers []*testPeer) []peer.ID {
+	var ids []peer.ID
+	for _, o := range peers {
+		if o != p {
+			ids = append(ids, o.host.ID())
+		}
+	}
+	return ids
 }

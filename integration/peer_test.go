@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"net"
+	"path/filepath"
+
+	"github.com/libp2p/go-libp2p"
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	corehost "github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/stretchr/testify/require"
+	"github.com/weft-p2p/weft"
+	weftHost "github.com/weft-p2p/weft/host"
+	"github.com/weft-p2p/weft/internal/devnet"
+	"github.com/weft-p2p/weft/internal/simtest"
+)
+
+// testPeer is one peer: its identity, key and data outlive its crashes.
+type testPeer struct {
+	net     *testNet
+	number  int
+	org     *devnet.Org
+	node    *devnet.Node
+	key     crypto.PrivKey
+	dir     string
+	from    []int         // whom it bootstraps from; nil: the first of its organization, and peer 0
+	options []weft.Option // besides those that every peer has
+	plain   bool          // its pubsub has no guard, as a caller's that knows nothing of weft
+	tap     *tap          // hears what its pubsub says, unless nil
+	traffic *traffic
+
+	host    host
+	weft    *weft.Node
+	channel *weft.Channel
+}
+
+// host is what a node stands on: weft's own host, or a caller's, which has neither guard nor routing of weft.
+type host struct {
+	corehost.Host
+	pubsub  *pubsub.PubSub
+	guard   *weftHost.Guard
+	routing *weftHost.Routing
+}
+
+// add makes a peer of org; it does not run yet.
+func (n *testNet) add(org *devnet.Org, index int) *testPeer {
+	seed := make([]byte, ed25519.SeedSize)
+	for i := range seed {
+		seed[i] = byte(n.random.Uint32())
+	}
+	key, err := crypto.UnmarshalEd25519PrivateKey(ed25519.NewKeyFromSeed(seed))
+	require.NoError(n.t, err)
+	p := &testPeer{
+		net: n, number: len(n.peers), org: org, key: key, traffic: newTraffic(),
+		node: n.enroll(org, fmt.Sprintf("peer%d", index), devnet.Peer),
+		dir:  filepath.Join(n.t.TempDir(), fmt.Sprintf("peer%d", len(n.peers))),
+	}
+	n.peers = append(n.peers, p)
+	n.t.Cleanup(p.stop)
+	return p
+}
+
+// start starts a peer: host, node and channel.
+func (p *testPeer) start(opts ...weft.JoinOption) *testPeer {
+	p.open()
+	p.join(opts...)
+	return p
+}
+
+// open starts the peer's host and node.
+func (p *testPeer) open() {
+	n := p.net
+	p.host = p.newHost()
+	local, err := p.node.Local()
+	require.NoError(n.t, err)
+	opts := []weft.Option{
+		weft.WithDataDir(p.dir), weft.WithLogger(n.log.With("node", p.number)), weft.WithBootstrap(p.bootstrap()...),
+	}
+	if !p.plain {
+		opts = append(opts, weft.WithGuard(p.host.guard), weft.WithHostOwned())
+	}
+	p.weft, err = weft.New(p.host, p.host.pubsub, local, append(opts, p.options...)...)
+	require.NoError(n.t, err)
+	if !p.plain {
+		p.host.routing.Set(p.weft.FindPeer)
+	}
+}
+
+// newHost is weft's own host, or that of a caller who knows nothing of weft.
+func (p *testPeer) newHost() host {
+	t, options := p.net.t, append(p.net.Options(p.number), libp2p.BandwidthReporter(p.traffic))
+	if p.plain {
+		return p.callersHost(options)
+	}
+	address := simtest.Address(p.number)
+	h, err := weftHost.New(context.Background(), weftHost.Config{
+		Key: p.key, ListenAddrs: []string{address}, ExternalAddrs: []string{address},
+		Options: append(options, libp2p.NoListenAddrs), PubSubOptions: p.tap.options(),
+	})
+	require.NoError(t, err)
+	return host{h, h.PubSub, h.Guard, h.Routing}
+}
+
+// bootstrap are the addresses that a peer starts from.
+func (p *testPeer) bootstrap() []string {
+	var addrs []string
+	for _, other := range p.net.peers {
+		if p.from == nil && other != p && len(addrs) < 2 && (other.number == 0 || other.org == p.org) {
+			addrs = append(addrs, simtest.Address(other.number))
+		}
+	}
+	for _, number := range p.from {
+		addrs = append(addrs, simtest.Address(number))
+	}
+	return addrs
+}
+
+func (p *testPeer) join(opts ...weft.JoinOption) {
+	var err error
+	p.channel, err = p.weft.Join(context.Background(), p.net.genesis, append(opts, weft.WithOrdererDialer(p.dialOrderer))...)
+	require.NoError(p.net.t, err)
+}
+
+func (p *testPeer) dialOrderer(ctx context.Context, _ string) (net.Conn, error) {
+	return p.net.dialAs(ctx, p.number)
+}
+
+// stop stops the peer in good order, if it runs.
+func (p *testPeer) stop() {
+	if p.weft == nil {
+		return
+	}
+	require.NoError(p.net.t, p.weft.Close())
+	require.NoError(p.net.t, p.host.Close())
+	p.weft, p.host, p.channel = nil, host{}, nil
+}
+
+// crash takes the peer off the network at once, so that nobody hears a goodbye, and stops it.
+func (p *testPeer) crash() {
+	p.net.Cut(p.number)
+	p.stop()
+}
+
+// restart starts a crashed peer again, on the same data.
+func (p *testPeer) restart(opts ...weft.JoinOption) {
+	p.net.Mend(p.number)
+	p.start(opts...)
+}
+
+func (p *testPeer) connect(other corehost.Host) {
+	err := p.host.Connect(context.Background(), peer.AddrInfo{ID: other.ID(), Addrs: other.Network().ListenAddresses()})
+	require.NoError(p.net.t, err)
+}

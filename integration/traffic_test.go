@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration_test
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/libp2p/go-libp2p/core/metrics"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+)
+
+// traffic counts what one host receives, by protocol. libp2p's own counter has a goroutine that outlives every bubble.
+type traffic struct {
+	metrics.Reporter // nil: the host only logs
+
+	mu sync.Mutex // guards in
+	in map[protocol.ID]int64
+}
+
+func newTraffic() *traffic { return &traffic{in: map[protocol.ID]int64{}} }
+
+func (c *traffic) LogSentMessage(int64)                             {}
+func (c *traffic) LogRecvMessage(int64)                             {}
+func (c *traffic) LogSentMessageStream(int64, protocol.ID, peer.ID) {}
+func (c *traffic) LogRecvMessageStream(n int64, p protocol.ID, _ peer.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.in[p] += n
+}
+
+// received is how many bytes came in on weft's protocols and on pubsub, that is on all streams that carry blocks or announcements.
+func (c *traffic) received() (weft, pubsub int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, n := range c.in {
+		switch {
+		case strings.HasPrefix(string(id), "/weft/"):
+			weft += n
+		case strings.HasPrefix(string(id), "/meshsub/"), strings.HasPrefix(string(id), "/floodsub/"):
+			pubsub += n
+		}
+	}
+	return weft, pubsub
+}
