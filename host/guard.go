@@ -64,7 +64,8 @@ func (g *Guard) PubSubOptions() []pubsub.Option {
 
 // Attach makes the node's judgement the guard's: allow says who may read and write a weft topic, speaks who is
 // authenticated at all. Both are called from pubsub's event loop, often, and from Recheck: they must be fast, must not
-// block and must not call pubsub. Nobody passes whom speaks turns down. Attach returns [ErrAttached] when the guard is attached already.
+// block and must not call pubsub. Nobody passes whom speaks turns down. Attach returns [ErrAttached] when the guard is
+// attached already.
 //
 // After detach the guard allows nobody; call it when the node's topics are left, and then [Guard.Recheck].
 func (g *Guard) Attach(allow func(id peer.ID, topic string) bool, speaks func(peer.ID) bool) (detach func(), err error) {

@@ -46,7 +46,8 @@ type Config struct {
 	UserAgent string
 	// MaxMessage is the largest pubsub message in bytes; all members must have the same. Zero: 1 MiB.
 	MaxMessage int
-	// Bandwidth counts traffic by protocol and peer. Nil: not counted.
+	// Bandwidth counts traffic by protocol and peer. Nil: not counted. libp2p's counters share a goroutine that never ends,
+	// so a test in a synctest bubble cannot have one.
 	Bandwidth *metrics.BandwidthCounter
 	// Registerer takes libp2p's own metrics. Nil: none.
 	Registerer prometheus.Registerer

@@ -201,7 +201,10 @@ func (r *keeping) ended(a attempt) {
 	r.running--
 	r.metrics.attempted(a.err)
 	a.linked = a.peer != "" && r.cfg.Host.Network().Connectedness(a.peer) == network.Connected
-	if a.err != nil {
+	switch {
+	case errors.Is(a.err, ErrAddress):
+		r.cfg.Log.Warn("bootstrap or anchor address is left out; correct it in the configuration", "err", a.err)
+	case a.err != nil:
 		r.cfg.Log.Debug("not connected", "peer", a.target.id, "address", a.target.addr, "err", a.err)
 	}
 	if r.plan.done(time.Now(), a) && r.cfg.Unreachable != nil {
@@ -250,7 +253,7 @@ func (r *keeping) attempt(ctx context.Context, t target) attempt {
 		a.err = r.cfg.Host.Connect(ctx, peer.AddrInfo{ID: t.id})
 	} else {
 		a.peer, a.err = DialAddress(ctx, r.cfg.Host, t.addr)
-		a.own = errors.Is(a.err, ErrOwnAddress)
+		a.never = errors.Is(a.err, ErrOwnAddress) || errors.Is(a.err, ErrAddress)
 	}
 	if a.err == nil {
 		a.err = r.cfg.Connected(ctx, a.peer)

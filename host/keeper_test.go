@@ -5,7 +5,9 @@ package host_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -175,7 +177,11 @@ func TestKeeperBootstraps(t *testing.T) {
 		a, boot, anchor := s.host(nil), s.host(nil), s.host(nil)
 		addr := func(h corehost.Host) string { return h.Network().ListenAddresses()[0].String() }
 		down := "/ip4/1.0.0.200/udp/8000/quic-v1"
-		k := keep(t, a, func(cfg *host.KeeperConfig) { cfg.Bootstrap = []string{addr(boot), addr(a), down, "nonsense"} })
+		log := new(logbook)
+		k := keep(t, a, func(cfg *host.KeeperConfig) {
+			cfg.Bootstrap = []string{addr(boot), addr(a), down, "nonsense"}
+			cfg.Log = slog.New(slog.NewTextHandler(log, nil))
+		})
 		time.Sleep(3 * time.Second)
 		require.True(t, connected(a, boot))
 		k.Anchors([]string{addr(anchor) + "/p2p/" + anchor.ID().String()})
@@ -189,6 +195,9 @@ func TestKeeperBootstraps(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		require.True(t, connected(a, boot))
 		require.True(t, connected(a, anchor))
+		require.Equal(t, 1, strings.Count(log.String(), "is left out"), "told once")
+		require.Equal(t, 2, strings.Count(log.String(), "connected to the first member"))
+		require.Equal(t, 1, strings.Count(log.String(), "no connection to any member is left"))
 	})
 }
 

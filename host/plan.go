@@ -37,7 +37,7 @@ type progress struct {
 	peer     peer.ID   // who that is; stays when the connection ends
 	since    time.Time // up since
 	lost     bool      // was up, and no attempt has ended since
-	never    bool      // the address is our own
+	never    bool      // the address is our own, or none
 	failures int
 	next     time.Time // not before
 }
@@ -116,7 +116,7 @@ type attempt struct {
 	peer   peer.ID // who is there, when that became known
 	err    error   // nil: connected and authenticated
 	linked bool    // a connection to peer is there now
-	own    bool    // the address is our own
+	never  bool    // the address is our own, or none: not to be tried again
 }
 
 // done takes in how an attempt ended. It says whether a member whose connection was lost could not be reached again.
@@ -131,7 +131,7 @@ func (p *plan) done(now time.Time, a attempt) (unreachable bool) {
 	switch {
 	case s.dropped:
 		delete(p.targets, a.target)
-	case a.own:
+	case a.never:
 		s.never = true
 	case a.err == nil && a.linked:
 		s.up, s.peer, s.since = true, a.peer, now

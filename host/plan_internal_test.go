@@ -210,7 +210,7 @@ func TestPlan(t *testing.T) {
 			boot := address("me:7061")
 			s.wants(boot)
 			s.starts(boot)
-			s.done(s.now(), attempt{target: boot, peer: self, err: ErrOwnAddress, own: true})
+			s.done(s.now(), attempt{target: boot, peer: self, err: ErrOwnAddress, never: true})
 			s.after(time.Hour)
 			s.starts()
 		},
