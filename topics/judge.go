@@ -31,20 +31,20 @@ type Reason string
 
 // The rows of the verdict table, in the order in which they are tried.
 const (
-	BadAnnouncer    Reason = "bad_announcer"    // Reject: the announcer's MSP or host key did not sign it; Ignore: its record is out of time
-	Malformed       Reason = "malformed"        // Reject: undecodable, oversize, outside a limit, last_config beyond the block
-	Known           Reason = "known"            // Ignore: we have the header; keep and hint, if not the body
-	UnknownMember   Reason = "unknown_member"   // Ignore, keep, hint: the announcer's organization or CA may have come with a newer configuration
-	RefusedMember   Reason = "refused_member"   // Ignore: the announcer may not act as a peer of this channel
-	Fork            Reason = "fork"             // Ignore, compare heads: another header than ours, that does not link or is not signed
-	Evidence        Reason = "evidence"         // Ignore: another header than ours, that links and is signed: an orderer's fault
-	CannotDecide    Reason = "cannot_decide"    // Ignore: the ledger cannot be read
-	TooFarAhead     Reason = "too_far_ahead"    // Ignore, hint
-	OtherChain      Reason = "other_chain"      // Ignore, compare heads: the next block, but on another previous hash
-	Unlinked        Reason = "unlinked"         // Ignore, keep, hint: does not link to our header tip
-	NewerConfig     Reason = "newer_config"     // Ignore, keep, hint: signed under a configuration that we do not have
-	BadSignatures   Reason = "bad_signatures"   // Reject: links under a configuration we have, and the orderers' signatures do not suffice
-	Valid           Reason = "valid"            // Accept, keep, hint
+	BadAnnouncer  Reason = "bad_announcer"  // Reject: the announcer's MSP or host key did not sign it; Ignore: its record is out of time
+	Malformed     Reason = "malformed"      // Reject: undecodable, oversize, outside a limit, last_config beyond the block
+	Known         Reason = "known"          // Ignore: we have the header; keep and hint, if not the body
+	UnknownMember Reason = "unknown_member" // Ignore, keep, hint: the announcer's organization or CA may have come with a newer configuration
+	RefusedMember Reason = "refused_member" // Ignore: the announcer may not act as a peer of this channel
+	Fork          Reason = "fork"           // Ignore, compare heads: another header than ours, that does not link or is not signed
+	Evidence      Reason = "evidence"       // Ignore: another header than ours, that links and is signed: an orderer's fault
+	CannotDecide  Reason = "cannot_decide"  // Ignore: the ledger cannot be read
+	TooFarAhead   Reason = "too_far_ahead"  // Ignore, hint
+	OtherChain    Reason = "other_chain"    // Ignore, compare heads: the next block, but on another previous hash
+	Unlinked      Reason = "unlinked"       // Ignore, keep, hint: does not link to our header tip
+	NewerConfig   Reason = "newer_config"   // Ignore, keep, hint: signed under a configuration that we do not have
+	BadSignatures Reason = "bad_signatures" // Reject: links under a configuration we have, and the orderers' signatures do not suffice
+	Valid         Reason = "valid"          // Accept, keep, hint
 )
 
 // Judgement is a verdict and what to do about it.
