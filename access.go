@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/weft-p2p/weft/blocksync"
@@ -197,4 +198,16 @@ func (c *Channel) admits(id *msp.Identity) bool {
 	ok := a.bundle.Member(id) == nil
 	a.known.Store(key, ok)
 	return ok
+}
+
+// askUnknown asks a peer whose organization or CA our configuration does not know for our next block: it may know a newer
+// configuration, and nothing that it says on topics is heard before we have that. Only those are asked that we dialed
+// ourselves, the bootstrap and anchor peers: a request tells where we stand.
+func (c *Channel) askUnknown(id peer.ID) {
+	for _, conn := range c.node.host.Network().ConnsToPeer(id) {
+		if conn.Stat().Direction == network.DirOutbound {
+			c.sync.Have(id, c.Height()+1)
+			return
+		}
+	}
 }

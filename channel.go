@@ -11,6 +11,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/blocksync"
+	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/leader"
 	"github.com/weft-p2p/weft/leader/deliver"
@@ -138,6 +139,11 @@ func (c *Channel) committed(height uint64, changed *channelconfig.Bundle) {
 func (c *Channel) configured(b *channelconfig.Bundle) {
 	c.admitted.Store(newAdmissions(b))
 	c.node.auth.Rejudge()
+	for _, id := range c.node.host.Network().Peers() {
+		if _, result := c.node.auth.Known(id); result == weftHost.Unknown {
+			c.askUnknown(id)
+		}
+	}
 	for _, m := range c.tracker.Members() {
 		if !c.admits(m.Record.Identity()) {
 			c.tracker.Forget(m.ID)

@@ -161,6 +161,10 @@ func (n *Node) judged(id peer.ID, _ *msp.Record, result weftHost.Result) {
 	switch result {
 	case weftHost.Verified:
 		n.poke()
+	case weftHost.Unknown:
+		for _, c := range n.Channels() {
+			c.askUnknown(id)
+		}
 	case weftHost.Refused, weftHost.Unspecified:
 		n.org.tracker.Forget(id)
 		for _, c := range n.Channels() {

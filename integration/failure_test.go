@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/weft-p2p/weft"
+	"github.com/weft-p2p/weft/leader"
+)
+
+// TestLeaderCrashesAndReturns: while its leader is gone, an organization gets its blocks from the other organizations'
+// leaders; the leader goes on from its own ledger's height.
+func TestLeaderCrashesAndReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNet(t, lan, 2, 3)
+		n.startAll()
+		n.order(10, 4<<10, 50*time.Millisecond)
+		n.requireAll(time.Second, n.peers...)
+
+		crashed, rest := n.peers[3], []*testPeer{n.peers[0], n.peers[1], n.peers[2], n.peers[4], n.peers[5]}
+		n.Cut(crashed.number)
+		n.order(10, 4<<10, 50*time.Millisecond) // nobody knows yet
+		n.requireAll(2*time.Second, rest...)
+		crashed.crash()
+		n.order(10, 30<<10, 50*time.Millisecond)
+		n.requireAll(time.Second, rest...)
+
+		time.Sleep(time.Minute)
+		n.order(10, 30<<10, 50*time.Millisecond)
+		n.requireAll(time.Second, rest...)
+		n.requireMembers(rest...)
+
+		before := n.orderer.Height()
+		crashed.restart(weft.AsLeader())
+		took := n.requireAll(5*time.Second, crashed)
+		t.Logf("the leader had %d blocks again %s after its start", before, took)
+		time.Sleep(meeting)
+		n.order(10, 4<<10, 50*time.Millisecond)
+		n.requireAll(time.Second, n.peers...)
+		n.requireView(n.peers...)
+	})
+}
+
+// TestPartitionHeals: two minutes without a path between two halves, the ordering service on one side. Its side goes on; the
+// other keeps what it has and catches up soon after.
+func TestPartitionHeals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNet(t, wan, 2, 3)
+		n.startAll()
+		n.order(5, 4<<10, 50*time.Millisecond)
+		n.requireAll(time.Second, n.peers...)
+
+		here, there := n.peers[:2], n.peers[2:]
+		n.split(there...)
+		n.order(20, 4<<10, 6*time.Second)
+		n.requireAll(time.Second, here...)
+		for _, p := range there {
+			n.requireChain(p, 6)
+			require.EqualValues(t, 6, p.channel.Height())
+		}
+		n.requireMembers(here...)
+		n.unite()
+		took := n.await(5*time.Minute, n.peers...)
+		t.Logf("everybody complete %s after the partition", took)
+		n.requireAll(0, n.peers...)
+		start := time.Now()
+		for !meshed(n.peers) && time.Since(start) < 5*time.Minute {
+			time.Sleep(100 * time.Millisecond)
+		}
+		t.Logf("everybody connected %s after that", time.Since(start))
+		n.order(5, 4<<10, 50*time.Millisecond)
+		n.requireAll(time.Second, n.peers...)
+		n.requireView(n.peers...)
+	})
+}
+
+// meshed says whether everybody is connected to everybody.
+func meshed(peers []*testPeer) bool {
+	for _, p := range peers {
+		if len(p.host.Network().Peers()) < len(peers)-1 {
+			return false
+		}
+	}
+	return true
+}
+
+// TestOrderingServiceFails: leaders come back to an ordering service that was suspended, and to one that was killed and
+// started anew.
+func TestOrderingServiceFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNet(t, lan, 2, 2)
+		n.startAll()
+		n.order(5, 4<<10, 50*time.Millisecond)
+		n.requireAll(time.Second, n.peers...)
+
+		n.orderer.Suspend(true)
+		time.Sleep(time.Minute)
+		require.Equal(t, leader.Failing, n.peers[0].channel.Status().Source.State)
+		n.orderer.Suspend(false)
+		n.order(5, 4<<10, 50*time.Millisecond)
+		t.Logf("complete %s after the ordering service was back from a minute's suspension", n.requireAll(2*time.Minute, n.peers...))
+
+		n.kill()
+		time.Sleep(time.Minute)
+		require.Equal(t, leader.Failing, n.peers[0].channel.Status().Source.State)
+		n.serve()
+		n.order(5, 4<<10, 50*time.Millisecond)
+		t.Logf("complete %s after the ordering service was back from a minute's death", n.requireAll(2*time.Minute, n.peers...))
+		n.requireView(n.peers...)
+	})
+}
