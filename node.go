@@ -166,7 +166,9 @@ func (n *Node) start() error {
 	}
 	go func() {
 		err := g.Wait()
-		detach()
+		if detach(); n.guard != nil {
+			n.guard.Recheck(n.host) // nobody may go on receiving what a later node says
+		}
 		n.finish(err)
 	}()
 	return nil
