@@ -112,7 +112,10 @@ func DecodeAnnouncement(content []byte) (*Announcement, error) {
 	if err := a.check(); err != nil {
 		return nil, err
 	}
-	return a, a.takeBody(m.Body)
+	if err := a.takeBody(m.Body); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // check holds the announcement against the limits and takes LastConfig out of the signatures.

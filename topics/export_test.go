@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package topics
+
+import "github.com/libp2p/go-libp2p/core/peer"
+
+// What tests see of the inside.
+const (
+	PushWaiting          = pushWaiting
+	ValidatorTimeout     = validatorTimeout
+	ValidatorConcurrency = validatorConcurrency
+)
+
+// Waiting is how many messages wait for a peer.
+func (t *Topic) Waiting(id peer.ID) int {
+	t.pushes.mu.Lock()
+	defer t.pushes.mu.Unlock()
+	return len(t.pushes.waiting[id])
+}
