@@ -182,13 +182,17 @@ func (c *Channel) judgeAnnouncement(_ peer.ID, data []byte) topics.Verdict {
 }
 
 // judgeHeartbeat gives the verdict on a heartbeat on the channel's topic.
-func (c *Channel) judgeHeartbeat(_ peer.ID, data []byte) topics.Verdict {
+func (c *Channel) judgeHeartbeat(from peer.ID, data []byte) topics.Verdict {
 	h, verdict := c.node.openHeartbeat(c.members.Name, data)
 	if h == nil {
 		return verdict
 	}
+	before, _ := c.tracker.Find(h.Record.PeerID())
 	if !c.heard(membership.Channel, h).Fresh() {
 		return topics.Ignore
+	}
+	if !before.Alive || !before.Visible || h.Sequence <= young {
+		c.node.introduce(c.members, from, data)
 	}
 	return topics.Accept
 }

@@ -70,7 +70,7 @@ func (o *organization) compose() ([]ma.Multiaddr, []membership.ChannelState) {
 func (o *organization) members() []peer.ID { return o.node.connected(o.topic.Name) }
 
 // judge gives the verdict on a heartbeat of a member of our organization.
-func (o *organization) judge(_ peer.ID, data []byte) topics.Verdict {
+func (o *organization) judge(from peer.ID, data []byte) topics.Verdict {
 	n := o.node
 	h, verdict := n.openHeartbeat(o.topic.Name, data)
 	if h == nil {
@@ -86,6 +86,9 @@ func (o *organization) judge(_ peer.ID, data []byte) topics.Verdict {
 	}
 	if !change.Kind.Fresh() {
 		return topics.Ignore
+	}
+	if change.Kind == membership.Joined || change.Kind == membership.Returned || h.Sequence <= young {
+		n.introduce(o.topic, from, data)
 	}
 	return topics.Accept
 }
@@ -112,4 +115,15 @@ func (n *Node) openHeartbeat(topic string, data []byte) (*membership.Heartbeat, 
 		return nil, topics.Reject
 	}
 	return h, topics.Accept
+}
+
+// young is how many heartbeats of a node that has started are passed on to those who are not on the topic, so that it meets
+// them: one would do, but whoever hears it may not have authenticated us yet, or not have joined the channel.
+const young = 32
+
+// introduce passes on the heartbeat of a member that was not here before.
+func (n *Node) introduce(on *topics.Topic, from peer.ID, data []byte) {
+	if err := on.Introduce(context.Background(), from, data); err != nil { // which does not block
+		n.log.Debug("heartbeat not passed on", "topic", on.Name, "err", err)
+	}
 }

@@ -4,6 +4,7 @@ package integration_test
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -69,26 +70,25 @@ func (n *testNet) requireMembers(peers ...*testPeer) {
 	n.t.Helper()
 	time.Sleep(heartbeat)
 	for _, p := range peers {
-		var living []peer.ID
-		for _, m := range p.channel.Members() {
-			if m.Alive {
-				living = append(living, m.ID)
-				require.Equal(n.t, n.orderer.Height(), m.State.Height, "height of %s, as peer %d knows it", m.ID, p.number)
-			}
-		}
-		require.ElementsMatch(n.t, others(p, peers), living, "living members, as peer %d knows them", p.number)
+		n.requireKnown(p, slices.DeleteFunc(slices.Clone(peers), func(o *testPeer) bool { return o == p })...)
 	}
+}
+
+// requireKnown requires that a peer knows exactly the named ones as living members, at their true heights.
+func (n *testNet) requireKnown(p *testPeer, others ...*testPeer) {
+	n.t.Helper()
+	want, living := map[peer.ID]int{}, map[peer.ID]int{}
+	for _, o := range others {
+		want[o.host.ID()] = o.number
+	}
+	for _, m := range p.channel.Members() {
+		if m.Alive {
+			require.Equal(n.t, n.orderer.Height(), m.State.Height, "height of %s, as peer %d knows it", m.ID, p.number)
+			living[m.ID] = want[m.ID]
+		}
+	}
+	require.Equal(n.t, want, living, "living members, as peer %d knows them", p.number)
 }
 
 // heartbeat is how old what a view says may be: the interval, its tenth of jitter, and the way.
 const heartbeat = 6 * time.Second
-
-func others(p *testPeer, peers []*testPeer) []peer.ID {
-	var ids []peer.ID
-	for _, o := range peers {
-		if o != p {
-			ids = append(ids, o.host.ID())
-		}
-	}
-	return ids
-}

@@ -140,18 +140,35 @@ func (t *Topic) Publish(ctx context.Context, data []byte) error {
 	if len(data) > MaxMessage {
 		return fmt.Errorf("%w: %d bytes on %s, %d allowed", ErrTooLong, len(data), t.Name, MaxMessage)
 	}
-	on := t.neighbours()
-	for _, id := range t.Members() {
-		if id != t.Host.ID() && !slices.Contains(on, id) {
-			t.pushes.add(id, data)
-		}
-	}
+	t.push("", data)
 	if topic := t.get(); topic != nil {
 		if err := topic.Publish(ctx, data); !errors.Is(err, pubsub.ErrTopicClosed) {
 			return err
 		}
 	}
 	return nil
+}
+
+// Introduce passes on what a member that is new to us said, wherever we heard it, as Publish does: those who are not on the
+// topic hear only whom they are connected to, and would never meet it. from, which gave it to us, does not get it back.
+func (t *Topic) Introduce(ctx context.Context, from peer.ID, data []byte) error {
+	t.push(from, data)
+	if topic := t.get(); topic != nil { // does nothing with what came on the topic
+		if err := topic.Publish(ctx, data); !errors.Is(err, pubsub.ErrTopicClosed) {
+			return err
+		}
+	}
+	return nil
+}
+
+// push sends data to the members that are not on the topic, except to one.
+func (t *Topic) push(except peer.ID, data []byte) {
+	on := t.neighbours()
+	for _, id := range t.Members() {
+		if id != t.Host.ID() && id != except && !slices.Contains(on, id) {
+			t.pushes.add(id, data)
+		}
+	}
 }
 
 func (t *Topic) neighbours() []peer.ID {
