@@ -75,8 +75,13 @@ func (p *testPeer) start(opts ...weft.JoinOption) *testPeer {
 
 // open starts the peer's host and node.
 func (p *testPeer) open() {
-	n := p.net
 	p.host = p.newHost()
+	p.newNode()
+}
+
+// newNode starts a node on the peer's host.
+func (p *testPeer) newNode() {
+	n := p.net
 	local, err := p.node.Local()
 	require.NoError(n.t, err)
 	opts := []weft.Option{
