@@ -105,7 +105,7 @@ func request(ctx context.Context, h host.Host, scope string, f Fetch, limit uint
 			s.Reset(network.StreamNoError)
 			return
 		}
-		err = s.Close()
+		_ = s.Close() // all is here, whatever became of the stream
 	}()
 	if err := s.Write(&pb.Request{Scope: scope, From: f.From, To: f.To}); err != nil {
 		return r, err

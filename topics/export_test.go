@@ -7,6 +7,7 @@ import "github.com/libp2p/go-libp2p/core/peer"
 // What tests see of the inside.
 const (
 	PushWaiting          = pushWaiting
+	PushParallel         = pushParallel
 	ValidatorTimeout     = validatorTimeout
 	ValidatorConcurrency = validatorConcurrency
 )

@@ -80,5 +80,6 @@ func TestLimitsAreThoseOfTheSpec(t *testing.T) {
 		"MaxTopic": strconv.Itoa(topics.MaxTopic), "MaxData": strconv.Itoa(topics.MaxMessage), "Deadline": p.Deadline.String(),
 		"Rate": strconv.Itoa(int(p.Rate)), "Burst": strconv.Itoa(p.Burst), "Streams": strconv.Itoa(p.Streams),
 		"PeerStreams": strconv.Itoa(p.PeerStreams), "pushWaiting": strconv.Itoa(topics.PushWaiting),
+		"pushParallel": strconv.Itoa(topics.PushParallel),
 	}, spectest.Values(t, "push.md", "Limits"))
 }

@@ -14,23 +14,27 @@ import (
 	"github.com/weft-p2p/weft/topics/pb"
 )
 
-// pushWaiting is how many messages of one topic wait for one peer. What is above pushes out the oldest: a push is a hint,
-// and the latest heartbeat or announcement says more than the one before.
-const pushWaiting = 64
+const (
+	// pushWaiting is how many messages of one topic wait for one peer. What is above pushes out the oldest: a push is a
+	// hint, and the latest heartbeat or announcement says more than the one before.
+	pushWaiting = 64
+	// pushParallel is how many messages of one topic are on their way to one peer: each takes a round trip.
+	pushParallel = 4
+)
 
-// outbox holds what is to be pushed on one topic. Every peer has a queue and a sender of its own, so that a peer that is
-// slow or hangs holds up nobody else. It is bounded by pushWaiting for each of the peers.
+// outbox holds what is to be pushed on one topic. Every peer has a queue and senders of its own, so that a peer that is
+// slow or hangs holds up nobody else.
 type outbox struct {
 	topic string
-	wake  chan struct{} // 1-buffered: somebody has messages and no sender
+	wake  chan struct{} // 1-buffered: somebody has messages and could have another sender
 
 	mu      sync.Mutex // guards all below
 	waiting map[peer.ID][][]byte
-	sending map[peer.ID]bool // has a sender
+	senders map[peer.ID]int
 }
 
 func newOutbox(topic string) *outbox {
-	return &outbox{topic: topic, wake: make(chan struct{}, 1), waiting: map[peer.ID][][]byte{}, sending: map[peer.ID]bool{}}
+	return &outbox{topic: topic, wake: make(chan struct{}, 1), waiting: map[peer.ID][][]byte{}, senders: map[peer.ID]int{}}
 }
 
 // add queues data for a peer; it never waits.
@@ -42,7 +46,7 @@ func (o *outbox) add(to peer.ID, data []byte) {
 		queue = queue[1:]
 	}
 	o.waiting[to] = append(queue, data)
-	if o.sending[to] {
+	if o.senders[to] >= pushParallel {
 		return
 	}
 	select {
@@ -51,32 +55,33 @@ func (o *outbox) add(to peer.ID, data []byte) {
 	}
 }
 
-// idle returns the peers that have messages and no sender; from now on they count as having one.
-func (o *outbox) idle() []peer.ID {
+// hire returns the peers that need another sender, each as often as it does; these count as there from now on.
+func (o *outbox) hire() (ids []peer.ID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var ids []peer.ID
-	for id := range o.waiting {
-		if !o.sending[id] {
-			o.sending[id] = true
+	for id, queue := range o.waiting {
+		for range min(len(queue), pushParallel-o.senders[id]) {
+			o.senders[id]++
 			ids = append(ids, id)
 		}
 	}
 	return ids
 }
 
-// next takes the oldest message for a peer. Without one the peer's sender ends.
+// next takes the oldest message for a peer. Without one the sender that asked has to end.
 func (o *outbox) next(id peer.ID) ([]byte, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	queue := o.waiting[id]
-	if len(queue) == 0 {
-		delete(o.waiting, id)
-		delete(o.sending, id)
-		return nil, false
+	if len(queue) > 0 {
+		o.waiting[id] = queue[1:]
+		return queue[0], true
 	}
-	o.waiting[id] = queue[1:]
-	return queue[0], true
+	delete(o.waiting, id)
+	if o.senders[id]--; o.senders[id] == 0 {
+		delete(o.senders, id)
+	}
+	return nil, false
 }
 
 // drop forgets what waits for a peer: it cannot be reached.
@@ -96,13 +101,13 @@ func (o *outbox) run(ctx context.Context, h host.Host, log *slog.Logger) {
 			return
 		case <-o.wake:
 		}
-		for _, id := range o.idle() {
+		for _, id := range o.hire() {
 			senders.Go(func() { o.send(ctx, h, id, log) })
 		}
 	}
 }
 
-// send pushes what waits for one peer, in order.
+// send pushes what waits for one peer.
 func (o *outbox) send(ctx context.Context, h host.Host, id peer.ID, log *slog.Logger) {
 	for {
 		data, ok := o.next(id)
@@ -126,5 +131,10 @@ func push(ctx context.Context, h host.Host, to peer.ID, m *pb.Push) error {
 		s.Reset(network.StreamNoError)
 		return err
 	}
-	return s.Close()
+	if err := s.CloseWrite(); err != nil {
+		s.Reset(network.StreamNoError)
+		return err
+	}
+	_ = s.Close() // the message is on its way, whether or not the other end has hung up before us
+	return nil
 }

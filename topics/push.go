@@ -22,7 +22,7 @@ var PushProtocol = stream.Protocol{
 	Memory: 2 << 20, MaxMessage: 1 << 20, Deadline: 10 * time.Second,
 	// A member pushes its heartbeats and a leader its blocks' announcements: at 100 blocks/s on each of a few channels this
 	// leaves room, and a flood is cut.
-	Rate: 500, Burst: 1000, Streams: 512, PeerStreams: 16,
+	Rate: 500, Burst: 1000, Streams: 512, PeerStreams: 32,
 }
 
 // MaxTopic is the longest topic name in a push, in bytes.
