@@ -149,13 +149,11 @@ func (b *Buffer) drop(number uint64, from peer.ID) {
 
 // Advance says that all blocks below next are committed, and lets go of their candidates.
 func (b *Buffer) Advance(next uint64) {
-	for number, slot := range b.slots {
-		if number < next {
-			for _, c := range slot {
-				b.count(c, -c.Size)
-			}
-			delete(b.slots, number)
+	for number := b.next; number < min(next, b.next+Window); number++ {
+		for _, c := range b.slots[number] {
+			b.count(c, -c.Size)
 		}
+		delete(b.slots, number)
 	}
 	b.next = max(b.next, next)
 }

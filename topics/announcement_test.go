@@ -177,7 +177,7 @@ func TestDecodeHoldsLimits(t *testing.T) {
 		"root of 31 bytes":            {func(m *pb.Announcement) { m.Root = m.Root[:31] }, false},
 		"biggest body":                {func(m *pb.Announcement) { m.Body, m.BodySize = nil, topics.MaxBody }, true},
 		"body one past it":            {func(m *pb.Announcement) { m.Body, m.BodySize = nil, topics.MaxBody+1 }, false},
-		"body of 2^64-1":              {func(m *pb.Announcement) { m.Body, m.BodySize = nil, 1<<64 - 1 }, false},
+		"body of 2^64-1":              {func(m *pb.Announcement) { m.Body, m.BodySize = nil, 1<<64-1 }, false},
 		"most signatures":             {withSignatures(signatures(topics.MaxSignatures, 1)), true},
 		"one signature more":          {withSignatures(signatures(topics.MaxSignatures+1, 1)), false},
 		"most bytes in entry 0":       {withSignatures(entryOf(t, topics.MaxSignatureBytes)), true},

@@ -31,7 +31,6 @@ type node struct {
 	host.Host
 	pubsub *pubsub.PubSub
 	topic  *topics.Topic
-	run    func() // starts the topic
 	stop   func() error
 
 	mu      sync.Mutex // guards all below

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package blocksync
+
+import (
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/blocksync/pb"
+)
+
+// What tests see of the inside.
+const (
+	MaxCandidates = maxCandidates
+	MaxBuffered   = maxBuffered
+	FetchBlocks   = fetchBlocks
+	FetchParallel = fetchParallel
+	FetchPerPeer  = fetchPerPeer
+	FetchUrgent   = fetchUrgent
+	MaxHolders    = maxHolders
+	SourceGrace   = sourceGrace
+	HedgeMin      = hedgeMin
+	HedgeMax      = hedgeMax
+	PenaltyMin    = penaltyMin
+	PenaltyMax    = penaltyMax
+	LieFailures   = lieFailures
+	GiveUp        = giveUp
+	BlockSlack    = blockSlack
+	MinRate       = minRate
+	PendingWait   = pendingWait
+)
+
+// Underway are the fetches that a planner has started and that are not done.
+func (p *Planner) Underway() (fetches []Fetch) {
+	for _, f := range p.flights {
+		fetches = append(fetches, f.Fetch)
+	}
+	return fetches
+}
+
+// Holders is how many peers' claims are remembered.
+func (p *Planner) Holders() int { return len(p.holders) }
+
+// Bytes is what the candidates in a buffer add up to, and those of one source.
+func (b *Buffer) Bytes(of peer.ID) (all, share int) { return b.bytes, b.share[of] }
+
+// CheckChunk and DecodeBlock are what a client checks of an answer.
+func CheckChunk(c *pb.Chunk, number, size, have uint64) error { return checkChunk(c, number, size, have) }
+
+var DecodeBlock = decodeBlock
