@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/weft-p2p/weft/blocksync"
+	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/leader"
 	"github.com/weft-p2p/weft/membership"
 	"github.com/weft-p2p/weft/msp"
@@ -201,13 +203,36 @@ func (c *Channel) admits(id *msp.Identity) bool {
 }
 
 // askUnknown asks a peer whose organization or CA our configuration does not know for our next block: it may know a newer
-// configuration, and nothing that it says on topics is heard before we have that. Only those are asked that we dialed
-// ourselves, the bootstrap and anchor peers: a request tells where we stand.
+// configuration. Only those are asked that we dialed ourselves, the bootstrap and anchor peers: a request tells where we
+// stand.
 func (c *Channel) askUnknown(id peer.ID) {
 	for _, conn := range c.node.host.Network().ConnsToPeer(id) {
 		if conn.Stat().Direction == network.DirOutbound {
 			c.sync.Have(id, c.Height()+1)
 			return
+		}
+	}
+}
+
+// askUnknowns asks all of them that are connected.
+func (c *Channel) askUnknowns() {
+	for _, id := range c.node.host.Network().Peers() {
+		if _, result := c.node.auth.Known(id); result == weftHost.Unknown {
+			c.askUnknown(id)
+		}
+	}
+}
+
+// keepAsking asks them again as often as a member tells its height, because nothing that they tell is heard.
+func (c *Channel) keepAsking(ctx context.Context) error {
+	ticker := time.NewTicker(c.node.timing.AliveInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			c.askUnknowns()
 		}
 	}
 }

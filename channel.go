@@ -11,7 +11,6 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/blocksync"
-	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/leader"
 	"github.com/weft-p2p/weft/leader/deliver"
@@ -109,7 +108,7 @@ func (c *Channel) lead(j *joinConfig) (err error) {
 // run runs the parts until ctx ends or one of them fails.
 func (c *Channel) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	parts := []func(context.Context) error{c.sync.Run, c.announcements.Run, c.members.Run, c.tracker.Run, c.announcer.run}
+	parts := []func(context.Context) error{c.sync.Run, c.announcements.Run, c.members.Run, c.tracker.Run, c.announcer.run, c.keepAsking}
 	if !c.node.hidden() {
 		parts = append(parts, c.beacon.Run)
 	}
@@ -139,11 +138,7 @@ func (c *Channel) committed(height uint64, changed *channelconfig.Bundle) {
 func (c *Channel) configured(b *channelconfig.Bundle) {
 	c.admitted.Store(newAdmissions(b))
 	c.node.auth.Rejudge()
-	for _, id := range c.node.host.Network().Peers() {
-		if _, result := c.node.auth.Known(id); result == weftHost.Unknown {
-			c.askUnknown(id)
-		}
-	}
+	c.askUnknowns()
 	for _, m := range c.tracker.Members() {
 		if !c.admits(m.Record.Identity()) {
 			c.tracker.Forget(m.ID)

@@ -37,6 +37,7 @@ func TestLeaderCrashesAndReturns(t *testing.T) {
 
 		before := n.orderer.Height()
 		crashed.restart(weft.AsLeader())
+		require.GreaterOrEqual(t, crashed.channel.Height(), uint64(11), "height out of its own ledger")
 		took := n.requireAll(5*time.Second, crashed)
 		t.Logf("the leader had %d blocks again %s after its start", before, took)
 		time.Sleep(meeting)

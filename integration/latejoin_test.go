@@ -70,3 +70,26 @@ func TestLateJoiner(t *testing.T) {
 		})
 	}
 }
+
+// TestLateJoinersBehindEachOther: a late joiner whose only neighbour, of an organization that the genesis block does not know,
+// is as late, and is itself kept waiting. What the neighbour says on topics is not heard until its organization is known.
+func TestLateJoinersBehindEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := grown(t)
+		neighbour, joiner := n.peers[4], n.add(n.orgs[0], 7)
+		neighbour.stop()
+		neighbour.dir = t.TempDir() // it has lost everything
+		joiner.from = []int{neighbour.number}
+		for _, p := range n.peers[:4] {
+			n.Cut(p.number)
+		}
+		neighbour.start()
+		joiner.start()
+		time.Sleep(time.Minute)
+		require.EqualValues(t, 1, neighbour.channel.Height())
+		for _, p := range n.peers[:4] {
+			n.Mend(p.number)
+		}
+		t.Logf("both caught up in %s", n.requireAll(2*time.Minute, neighbour, joiner))
+	})
+}

@@ -13,7 +13,6 @@ import (
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	corehost "github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft"
 	weftHost "github.com/weft-p2p/weft/host"
@@ -156,9 +155,4 @@ func (p *testPeer) crash() {
 func (p *testPeer) restart(opts ...weft.JoinOption) {
 	p.net.Mend(p.number)
 	p.start(opts...)
-}
-
-func (p *testPeer) connect(other corehost.Host) {
-	err := p.host.Connect(context.Background(), peer.AddrInfo{ID: other.ID(), Addrs: other.Network().ListenAddresses()})
-	require.NoError(p.net.t, err)
 }

@@ -24,6 +24,9 @@ func TestEveryPeerGetsEveryBlock(t *testing.T) {
 		within time.Duration // of the last block
 	}{{0, time.Second}, {0.01, 10 * time.Second}, {0.05, 60 * time.Second}} {
 		t.Run(fmt.Sprintf("loss %g", c.loss), func(t *testing.T) {
+			if testing.Short() && c.loss > 0 {
+				t.Skip("bytes cost")
+			}
 			synctest.Test(t, func(t *testing.T) {
 				link := wan
 				link.Loss = c.loss
@@ -45,6 +48,9 @@ func TestEveryPeerGetsEveryBlock(t *testing.T) {
 
 // TestSeeds is a small network under seeds of its own, so that what they once found stays found.
 func TestSeeds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("other tests have random seeds")
+	}
 	for seed := 1; seed <= 5; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Setenv("WEFT_SEED", fmt.Sprint(seed))
