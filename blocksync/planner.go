@@ -135,6 +135,9 @@ func (p *Planner) Plan(now time.Time, streaming bool) (fetches []Fetch, again ti
 		}
 		f := p.start(now, Fetch{Peer: id, From: number, To: p.run(number, min(end, p.holders[id].height))})
 		fetches = append(fetches, f)
+		if number == p.next {
+			again = earlier(again, now.Add(hedgeMin))
+		}
 		number = f.To
 	}
 	return fetches, again
