@@ -59,6 +59,9 @@ func canonicalEnvelope(tx []byte) error {
 		if f.is(envelopePayload) || f.is(envelopeSignature) {
 			return fmt.Errorf("%d trailing bytes after payload and signature: a second field %d", len(rest), f.number)
 		}
+		if f.tag != protowire.SizeTag(f.number) {
+			return fmt.Errorf("tag of unknown field %d is not in its shortest form", f.number)
+		}
 		rest = rest[f.size:]
 	}
 	return nil

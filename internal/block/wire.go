@@ -14,6 +14,7 @@ type field struct {
 	number  protowire.Number
 	kind    protowire.Type
 	content []byte
+	tag     int // bytes of the tag
 	size    int // of the whole field, tag included
 }
 
@@ -32,7 +33,7 @@ func next(msg []byte) (field, error) {
 	if number > protowire.MaxValidNumber {
 		return field{}, fmt.Errorf("field number %d is out of range", number)
 	}
-	f := field{number: number, kind: kind}
+	f := field{number: number, kind: kind, tag: tag}
 	var value int
 	if kind == protowire.BytesType {
 		f.content, value = protowire.ConsumeBytes(msg[tag:])
