@@ -4,7 +4,7 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        v3.21.12
-// source: blocksync/pb/sync.proto
+// source: github.com/weft-p2p/weft/blocksync/pb/sync.proto
 
 package pb
 
@@ -65,11 +65,11 @@ func (x Status) String() string {
 }
 
 func (Status) Descriptor() protoreflect.EnumDescriptor {
-	return file_blocksync_pb_sync_proto_enumTypes[0].Descriptor()
+	return file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_enumTypes[0].Descriptor()
 }
 
 func (Status) Type() protoreflect.EnumType {
-	return &file_blocksync_pb_sync_proto_enumTypes[0]
+	return &file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_enumTypes[0]
 }
 
 func (x Status) Number() protoreflect.EnumNumber {
@@ -78,7 +78,7 @@ func (x Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Status.Descriptor instead.
 func (Status) EnumDescriptor() ([]byte, []int) {
-	return file_blocksync_pb_sync_proto_rawDescGZIP(), []int{0}
+	return file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDescGZIP(), []int{0}
 }
 
 // Request asks for the blocks from..to of a channel, both included, on /weft/sync/1.0.0. It is the only message of the
@@ -94,7 +94,7 @@ type Request struct {
 
 func (x *Request) Reset() {
 	*x = Request{}
-	mi := &file_blocksync_pb_sync_proto_msgTypes[0]
+	mi := &file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -106,7 +106,7 @@ func (x *Request) String() string {
 func (*Request) ProtoMessage() {}
 
 func (x *Request) ProtoReflect() protoreflect.Message {
-	mi := &file_blocksync_pb_sync_proto_msgTypes[0]
+	mi := &file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -119,7 +119,7 @@ func (x *Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Request.ProtoReflect.Descriptor instead.
 func (*Request) Descriptor() ([]byte, []int) {
-	return file_blocksync_pb_sync_proto_rawDescGZIP(), []int{0}
+	return file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *Request) GetScope() string {
@@ -154,7 +154,7 @@ type Response struct {
 
 func (x *Response) Reset() {
 	*x = Response{}
-	mi := &file_blocksync_pb_sync_proto_msgTypes[1]
+	mi := &file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -166,7 +166,7 @@ func (x *Response) String() string {
 func (*Response) ProtoMessage() {}
 
 func (x *Response) ProtoReflect() protoreflect.Message {
-	mi := &file_blocksync_pb_sync_proto_msgTypes[1]
+	mi := &file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -179,7 +179,7 @@ func (x *Response) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Response.ProtoReflect.Descriptor instead.
 func (*Response) Descriptor() ([]byte, []int) {
-	return file_blocksync_pb_sync_proto_rawDescGZIP(), []int{1}
+	return file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Response) GetStatus() Status {
@@ -209,7 +209,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_blocksync_pb_sync_proto_msgTypes[2]
+	mi := &file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -221,7 +221,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_blocksync_pb_sync_proto_msgTypes[2]
+	mi := &file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -234,7 +234,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_blocksync_pb_sync_proto_rawDescGZIP(), []int{2}
+	return file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Chunk) GetNumber() uint64 {
@@ -258,11 +258,11 @@ func (x *Chunk) GetData() []byte {
 	return nil
 }
 
-var File_blocksync_pb_sync_proto protoreflect.FileDescriptor
+var File_github_com_weft_p2p_weft_blocksync_pb_sync_proto protoreflect.FileDescriptor
 
-const file_blocksync_pb_sync_proto_rawDesc = "" +
+const file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDesc = "" +
 	"\n" +
-	"\x17blocksync/pb/sync.proto\x12\x11weft.blocksync.v1\"C\n" +
+	"0github.com/weft-p2p/weft/blocksync/pb/sync.proto\x12\x11weft.blocksync.v1\"C\n" +
 	"\aRequest\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x0e\n" +
@@ -283,26 +283,26 @@ const file_blocksync_pb_sync_proto_rawDesc = "" +
 	"\x12STATUS_UNAVAILABLE\x10\x05B'Z%github.com/weft-p2p/weft/blocksync/pbb\x06proto3"
 
 var (
-	file_blocksync_pb_sync_proto_rawDescOnce sync.Once
-	file_blocksync_pb_sync_proto_rawDescData []byte
+	file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDescOnce sync.Once
+	file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDescData []byte
 )
 
-func file_blocksync_pb_sync_proto_rawDescGZIP() []byte {
-	file_blocksync_pb_sync_proto_rawDescOnce.Do(func() {
-		file_blocksync_pb_sync_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_blocksync_pb_sync_proto_rawDesc), len(file_blocksync_pb_sync_proto_rawDesc)))
+func file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDescGZIP() []byte {
+	file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDescOnce.Do(func() {
+		file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDesc), len(file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDesc)))
 	})
-	return file_blocksync_pb_sync_proto_rawDescData
+	return file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDescData
 }
 
-var file_blocksync_pb_sync_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_blocksync_pb_sync_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
-var file_blocksync_pb_sync_proto_goTypes = []any{
+var file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_goTypes = []any{
 	(Status)(0),      // 0: weft.blocksync.v1.Status
 	(*Request)(nil),  // 1: weft.blocksync.v1.Request
 	(*Response)(nil), // 2: weft.blocksync.v1.Response
 	(*Chunk)(nil),    // 3: weft.blocksync.v1.Chunk
 }
-var file_blocksync_pb_sync_proto_depIdxs = []int32{
+var file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_depIdxs = []int32{
 	0, // 0: weft.blocksync.v1.Response.status:type_name -> weft.blocksync.v1.Status
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
@@ -311,27 +311,27 @@ var file_blocksync_pb_sync_proto_depIdxs = []int32{
 	0, // [0:1] is the sub-list for field type_name
 }
 
-func init() { file_blocksync_pb_sync_proto_init() }
-func file_blocksync_pb_sync_proto_init() {
-	if File_blocksync_pb_sync_proto != nil {
+func init() { file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_init() }
+func file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_init() {
+	if File_github_com_weft_p2p_weft_blocksync_pb_sync_proto != nil {
 		return
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_blocksync_pb_sync_proto_rawDesc), len(file_blocksync_pb_sync_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDesc), len(file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDesc)),
 			NumEnums:      1,
 			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
-		GoTypes:           file_blocksync_pb_sync_proto_goTypes,
-		DependencyIndexes: file_blocksync_pb_sync_proto_depIdxs,
-		EnumInfos:         file_blocksync_pb_sync_proto_enumTypes,
-		MessageInfos:      file_blocksync_pb_sync_proto_msgTypes,
+		GoTypes:           file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_goTypes,
+		DependencyIndexes: file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_depIdxs,
+		EnumInfos:         file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_enumTypes,
+		MessageInfos:      file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_msgTypes,
 	}.Build()
-	File_blocksync_pb_sync_proto = out.File
-	file_blocksync_pb_sync_proto_goTypes = nil
-	file_blocksync_pb_sync_proto_depIdxs = nil
+	File_github_com_weft_p2p_weft_blocksync_pb_sync_proto = out.File
+	file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_goTypes = nil
+	file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_depIdxs = nil
 }

@@ -4,7 +4,7 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        v3.21.12
-// source: membership/pb/membership.proto
+// source: github.com/weft-p2p/weft/membership/pb/membership.proto
 
 package pb
 
@@ -46,7 +46,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_membership_pb_membership_proto_msgTypes[0]
+	mi := &file_github_com_weft_p2p_weft_membership_pb_membership_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -58,7 +58,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_membership_pb_membership_proto_msgTypes[0]
+	mi := &file_github_com_weft_p2p_weft_membership_pb_membership_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -71,7 +71,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_membership_pb_membership_proto_rawDescGZIP(), []int{0}
+	return file_github_com_weft_p2p_weft_membership_pb_membership_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *Heartbeat) GetSequence() uint64 {
@@ -122,7 +122,7 @@ type ChannelState struct {
 
 func (x *ChannelState) Reset() {
 	*x = ChannelState{}
-	mi := &file_membership_pb_membership_proto_msgTypes[1]
+	mi := &file_github_com_weft_p2p_weft_membership_pb_membership_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -134,7 +134,7 @@ func (x *ChannelState) String() string {
 func (*ChannelState) ProtoMessage() {}
 
 func (x *ChannelState) ProtoReflect() protoreflect.Message {
-	mi := &file_membership_pb_membership_proto_msgTypes[1]
+	mi := &file_github_com_weft_p2p_weft_membership_pb_membership_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -147,7 +147,7 @@ func (x *ChannelState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelState.ProtoReflect.Descriptor instead.
 func (*ChannelState) Descriptor() ([]byte, []int) {
-	return file_membership_pb_membership_proto_rawDescGZIP(), []int{1}
+	return file_github_com_weft_p2p_weft_membership_pb_membership_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *ChannelState) GetScope() string {
@@ -185,11 +185,11 @@ func (x *ChannelState) GetLeader() bool {
 	return false
 }
 
-var File_membership_pb_membership_proto protoreflect.FileDescriptor
+var File_github_com_weft_p2p_weft_membership_pb_membership_proto protoreflect.FileDescriptor
 
-const file_membership_pb_membership_proto_rawDesc = "" +
+const file_github_com_weft_p2p_weft_membership_pb_membership_proto_rawDesc = "" +
 	"\n" +
-	"\x1emembership/pb/membership.proto\x12\x12weft.membership.v1\"\x95\x01\n" +
+	"7github.com/weft-p2p/weft/membership/pb/membership.proto\x12\x12weft.membership.v1\"\x95\x01\n" +
 	"\tHeartbeat\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x14\n" +
 	"\x05addrs\x18\x02 \x03(\fR\x05addrs\x12<\n" +
@@ -203,23 +203,23 @@ const file_membership_pb_membership_proto_rawDesc = "" +
 	"\x06leader\x18\x05 \x01(\bR\x06leaderB(Z&github.com/weft-p2p/weft/membership/pbb\x06proto3"
 
 var (
-	file_membership_pb_membership_proto_rawDescOnce sync.Once
-	file_membership_pb_membership_proto_rawDescData []byte
+	file_github_com_weft_p2p_weft_membership_pb_membership_proto_rawDescOnce sync.Once
+	file_github_com_weft_p2p_weft_membership_pb_membership_proto_rawDescData []byte
 )
 
-func file_membership_pb_membership_proto_rawDescGZIP() []byte {
-	file_membership_pb_membership_proto_rawDescOnce.Do(func() {
-		file_membership_pb_membership_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_membership_pb_membership_proto_rawDesc), len(file_membership_pb_membership_proto_rawDesc)))
+func file_github_com_weft_p2p_weft_membership_pb_membership_proto_rawDescGZIP() []byte {
+	file_github_com_weft_p2p_weft_membership_pb_membership_proto_rawDescOnce.Do(func() {
+		file_github_com_weft_p2p_weft_membership_pb_membership_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_github_com_weft_p2p_weft_membership_pb_membership_proto_rawDesc), len(file_github_com_weft_p2p_weft_membership_pb_membership_proto_rawDesc)))
 	})
-	return file_membership_pb_membership_proto_rawDescData
+	return file_github_com_weft_p2p_weft_membership_pb_membership_proto_rawDescData
 }
 
-var file_membership_pb_membership_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
-var file_membership_pb_membership_proto_goTypes = []any{
+var file_github_com_weft_p2p_weft_membership_pb_membership_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_github_com_weft_p2p_weft_membership_pb_membership_proto_goTypes = []any{
 	(*Heartbeat)(nil),    // 0: weft.membership.v1.Heartbeat
 	(*ChannelState)(nil), // 1: weft.membership.v1.ChannelState
 }
-var file_membership_pb_membership_proto_depIdxs = []int32{
+var file_github_com_weft_p2p_weft_membership_pb_membership_proto_depIdxs = []int32{
 	1, // 0: weft.membership.v1.Heartbeat.channels:type_name -> weft.membership.v1.ChannelState
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
@@ -228,26 +228,26 @@ var file_membership_pb_membership_proto_depIdxs = []int32{
 	0, // [0:1] is the sub-list for field type_name
 }
 
-func init() { file_membership_pb_membership_proto_init() }
-func file_membership_pb_membership_proto_init() {
-	if File_membership_pb_membership_proto != nil {
+func init() { file_github_com_weft_p2p_weft_membership_pb_membership_proto_init() }
+func file_github_com_weft_p2p_weft_membership_pb_membership_proto_init() {
+	if File_github_com_weft_p2p_weft_membership_pb_membership_proto != nil {
 		return
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_membership_pb_membership_proto_rawDesc), len(file_membership_pb_membership_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_github_com_weft_p2p_weft_membership_pb_membership_proto_rawDesc), len(file_github_com_weft_p2p_weft_membership_pb_membership_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
-		GoTypes:           file_membership_pb_membership_proto_goTypes,
-		DependencyIndexes: file_membership_pb_membership_proto_depIdxs,
-		MessageInfos:      file_membership_pb_membership_proto_msgTypes,
+		GoTypes:           file_github_com_weft_p2p_weft_membership_pb_membership_proto_goTypes,
+		DependencyIndexes: file_github_com_weft_p2p_weft_membership_pb_membership_proto_depIdxs,
+		MessageInfos:      file_github_com_weft_p2p_weft_membership_pb_membership_proto_msgTypes,
 	}.Build()
-	File_membership_pb_membership_proto = out.File
-	file_membership_pb_membership_proto_goTypes = nil
-	file_membership_pb_membership_proto_depIdxs = nil
+	File_github_com_weft_p2p_weft_membership_pb_membership_proto = out.File
+	file_github_com_weft_p2p_weft_membership_pb_membership_proto_goTypes = nil
+	file_github_com_weft_p2p_weft_membership_pb_membership_proto_depIdxs = nil
 }

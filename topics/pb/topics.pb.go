@@ -4,7 +4,7 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        v3.21.12
-// source: topics/pb/topics.proto
+// source: github.com/weft-p2p/weft/topics/pb/topics.proto
 
 package pb
 
@@ -46,7 +46,7 @@ type Announcement struct {
 
 func (x *Announcement) Reset() {
 	*x = Announcement{}
-	mi := &file_topics_pb_topics_proto_msgTypes[0]
+	mi := &file_github_com_weft_p2p_weft_topics_pb_topics_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -58,7 +58,7 @@ func (x *Announcement) String() string {
 func (*Announcement) ProtoMessage() {}
 
 func (x *Announcement) ProtoReflect() protoreflect.Message {
-	mi := &file_topics_pb_topics_proto_msgTypes[0]
+	mi := &file_github_com_weft_p2p_weft_topics_pb_topics_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -71,7 +71,7 @@ func (x *Announcement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Announcement.ProtoReflect.Descriptor instead.
 func (*Announcement) Descriptor() ([]byte, []int) {
-	return file_topics_pb_topics_proto_rawDescGZIP(), []int{0}
+	return file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *Announcement) GetNumber() uint64 {
@@ -141,7 +141,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_topics_pb_topics_proto_msgTypes[1]
+	mi := &file_github_com_weft_p2p_weft_topics_pb_topics_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -153,7 +153,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_topics_pb_topics_proto_msgTypes[1]
+	mi := &file_github_com_weft_p2p_weft_topics_pb_topics_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -166,7 +166,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_topics_pb_topics_proto_rawDescGZIP(), []int{1}
+	return file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Push) GetTopic() string {
@@ -183,11 +183,11 @@ func (x *Push) GetData() []byte {
 	return nil
 }
 
-var File_topics_pb_topics_proto protoreflect.FileDescriptor
+var File_github_com_weft_p2p_weft_topics_pb_topics_proto protoreflect.FileDescriptor
 
-const file_topics_pb_topics_proto_rawDesc = "" +
+const file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDesc = "" +
 	"\n" +
-	"\x16topics/pb/topics.proto\x12\x0eweft.topics.v1\"\xe1\x01\n" +
+	"/github.com/weft-p2p/weft/topics/pb/topics.proto\x12\x0eweft.topics.v1\"\xe1\x01\n" +
 	"\fAnnouncement\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12#\n" +
 	"\rprevious_hash\x18\x02 \x01(\fR\fpreviousHash\x12\x1b\n" +
@@ -204,23 +204,23 @@ const file_topics_pb_topics_proto_rawDesc = "" +
 	"\x04data\x18\x02 \x01(\fR\x04dataB$Z\"github.com/weft-p2p/weft/topics/pbb\x06proto3"
 
 var (
-	file_topics_pb_topics_proto_rawDescOnce sync.Once
-	file_topics_pb_topics_proto_rawDescData []byte
+	file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDescOnce sync.Once
+	file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDescData []byte
 )
 
-func file_topics_pb_topics_proto_rawDescGZIP() []byte {
-	file_topics_pb_topics_proto_rawDescOnce.Do(func() {
-		file_topics_pb_topics_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_topics_pb_topics_proto_rawDesc), len(file_topics_pb_topics_proto_rawDesc)))
+func file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDescGZIP() []byte {
+	file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDescOnce.Do(func() {
+		file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDesc), len(file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDesc)))
 	})
-	return file_topics_pb_topics_proto_rawDescData
+	return file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDescData
 }
 
-var file_topics_pb_topics_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
-var file_topics_pb_topics_proto_goTypes = []any{
+var file_github_com_weft_p2p_weft_topics_pb_topics_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_github_com_weft_p2p_weft_topics_pb_topics_proto_goTypes = []any{
 	(*Announcement)(nil), // 0: weft.topics.v1.Announcement
 	(*Push)(nil),         // 1: weft.topics.v1.Push
 }
-var file_topics_pb_topics_proto_depIdxs = []int32{
+var file_github_com_weft_p2p_weft_topics_pb_topics_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
 	0, // [0:0] is the sub-list for method input_type
 	0, // [0:0] is the sub-list for extension type_name
@@ -228,26 +228,26 @@ var file_topics_pb_topics_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for field type_name
 }
 
-func init() { file_topics_pb_topics_proto_init() }
-func file_topics_pb_topics_proto_init() {
-	if File_topics_pb_topics_proto != nil {
+func init() { file_github_com_weft_p2p_weft_topics_pb_topics_proto_init() }
+func file_github_com_weft_p2p_weft_topics_pb_topics_proto_init() {
+	if File_github_com_weft_p2p_weft_topics_pb_topics_proto != nil {
 		return
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_topics_pb_topics_proto_rawDesc), len(file_topics_pb_topics_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDesc), len(file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
-		GoTypes:           file_topics_pb_topics_proto_goTypes,
-		DependencyIndexes: file_topics_pb_topics_proto_depIdxs,
-		MessageInfos:      file_topics_pb_topics_proto_msgTypes,
+		GoTypes:           file_github_com_weft_p2p_weft_topics_pb_topics_proto_goTypes,
+		DependencyIndexes: file_github_com_weft_p2p_weft_topics_pb_topics_proto_depIdxs,
+		MessageInfos:      file_github_com_weft_p2p_weft_topics_pb_topics_proto_msgTypes,
 	}.Build()
-	File_topics_pb_topics_proto = out.File
-	file_topics_pb_topics_proto_goTypes = nil
-	file_topics_pb_topics_proto_depIdxs = nil
+	File_github_com_weft_p2p_weft_topics_pb_topics_proto = out.File
+	file_github_com_weft_p2p_weft_topics_pb_topics_proto_goTypes = nil
+	file_github_com_weft_p2p_weft_topics_pb_topics_proto_depIdxs = nil
 }
