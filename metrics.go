@@ -3,9 +3,8 @@
 package weft
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/weft-p2p/weft/internal/meter"
 	"github.com/weft-p2p/weft/topics"
 )
 
@@ -19,15 +18,12 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return nil, nil
 	}
+	s := meter.Set{Registerer: r}
 	m := &metrics{
-		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "weft_announcements_total", Help: "Announcements judged, by the row of the verdict table that decided.",
-		}, []string{"channel", "reason"}),
-		silent: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "weft_announcements_skipped_total", Help: "Blocks of our own source that were not announced because they came too fast.",
-		}, []string{"channel"}),
+		verdicts: s.Counter("weft_announcements_total", "Announcements judged, by the row of the verdict table that decided.", "channel", "reason"),
+		silent:   s.Counter("weft_announcements_skipped_total", "Blocks of our own source that were not announced because they came too fast.", "channel"),
 	}
-	return m, errors.Join(r.Register(m.verdicts), r.Register(m.silent))
+	return m, s.Err()
 }
 
 func (m *metrics) judged(channel string, j topics.Judgement) {

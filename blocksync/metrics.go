@@ -3,11 +3,12 @@
 package blocksync
 
 import (
-	"errors"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/weft-p2p/weft/blocksync/pb"
+	"github.com/weft-p2p/weft/internal/meter"
 )
 
 // metrics are the collectors of one channel. A nil *metrics counts nothing.
@@ -24,23 +25,19 @@ func newMetrics(r prometheus.Registerer, channel string) (*metrics, error) {
 	if r == nil {
 		return nil, nil
 	}
-	var errs []error
+	s := meter.Set{Registerer: r}
 	gauge := func(name, help string) prometheus.Gauge {
-		v := join(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"channel"}), &errs)
-		return v.WithLabelValues(channel)
+		return s.Gauge(name, help, "channel").WithLabelValues(channel)
 	}
 	counter := func(name, help, label string) *prometheus.CounterVec {
-		v := join(r, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"channel", label}), &errs)
-		return v.MustCurryWith(prometheus.Labels{"channel": channel})
+		return s.Counter(name, help, "channel", label).MustCurryWith(prometheus.Labels{"channel": channel})
 	}
 	blocks := counter("weft_blocks_committed_total", "Blocks committed, by who brought them: orderer or peer.", "source")
-	seconds := join(r, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	seconds := meter.Add(&s, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "gossip_state_commit_duration", Help: "Time it takes to commit a batch of blocks in seconds.",
 		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
-	}, []string{"channel"}), &errs)
-	rejects := join(r, prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "weft_blocks_rejected_total", Help: "Blocks that did not verify.",
-	}, []string{"channel"}), &errs)
+	}, []string{"channel"}))
+	rejects := s.Counter("weft_blocks_rejected_total", "Blocks that did not verify.", "channel")
 	m := &metrics{
 		heightGauge:   gauge("gossip_state_height", "Current ledger height."),
 		bufferGauge:   gauge("gossip_payload_buffer_size", "Block numbers that wait to be committed in order."),
@@ -50,22 +47,7 @@ func newMetrics(r prometheus.Registerer, channel string) (*metrics, error) {
 		fetches:  counter("weft_sync_fetches_total", "Range requests made, by how they ended: whole, nothing or failed.", "result"),
 		requests: counter("weft_sync_requests_total", "Range requests answered, by status.", "status"),
 	}
-	return m, errors.Join(errs...)
-}
-
-// join registers c, or returns the equal collector that is registered already.
-func join[C prometheus.Collector](r prometheus.Registerer, c C, errs *[]error) C {
-	err := r.Register(c)
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(err, &already) {
-		if known, ok := already.ExistingCollector.(C); ok {
-			return known
-		}
-	}
-	if err != nil {
-		*errs = append(*errs, err)
-	}
-	return c
+	return m, s.Err()
 }
 
 func (m *metrics) height(h uint64) {
@@ -112,6 +94,6 @@ func (m *metrics) fetched(r Result) {
 
 func (m *metrics) served(status pb.Status) {
 	if m != nil {
-		m.requests.WithLabelValues(status.String()).Inc()
+		m.requests.WithLabelValues(strings.ToLower(strings.TrimPrefix(status.String(), "STATUS_"))).Inc()
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/weft-p2p/weft/internal/meter"
 )
 
 // Outcomes besides the results.
@@ -23,10 +25,9 @@ func newAuthMetrics(reg prometheus.Registerer) *authMetrics {
 	if reg == nil {
 		return nil
 	}
-	return &authMetrics{exchanges: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "weft_host_authentications_total",
-		Help: "Authentication exchanges, by who opened them and how they ended.",
-	}, []string{"side", "outcome"}))}
+	s := meter.Set{Registerer: reg}
+	return &authMetrics{exchanges: s.Counter("weft_host_authentications_total",
+		"Authentication exchanges, by who opened them and how they ended.", "side", "outcome")}
 }
 
 func (m *authMetrics) opened(outcome string)   { m.count("opener", outcome) }
@@ -59,17 +60,11 @@ func newKeeperMetrics(reg prometheus.Registerer) *keeperMetrics {
 	if reg == nil {
 		return nil
 	}
+	s := meter.Set{Registerer: reg}
 	return &keeperMetrics{
-		dials: register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "weft_host_attempts_total",
-			Help: "Attempts to connect to and authenticate with a wanted peer or address, by how they ended.",
-		}, []string{"outcome"})),
-		wanted: register(reg, prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "weft_host_wanted_peers", Help: "Peers that are to be connected.",
-		})),
-		kept: register(reg, prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "weft_host_kept_peers", Help: "Wanted peers that are connected and authenticated.",
-		})),
+		dials:  s.Counter("weft_host_attempts_total", "Attempts to connect to and authenticate with a wanted peer or address, by how they ended.", "outcome"),
+		wanted: s.Gauge("weft_host_wanted_peers", "Peers that are to be connected.").WithLabelValues(),
+		kept:   s.Gauge("weft_host_kept_peers", "Wanted peers that are connected and authenticated.").WithLabelValues(),
 	}
 }
 
@@ -89,15 +84,4 @@ func (m *keeperMetrics) peers(wanted, kept int) {
 		m.wanted.Set(float64(wanted))
 		m.kept.Set(float64(kept))
 	}
-}
-
-// register returns the collector that is registered: c, or an equal one of another node with the same registry.
-func register[C prometheus.Collector](reg prometheus.Registerer, c C) C {
-	var before prometheus.AlreadyRegisteredError
-	if errors.As(reg.Register(c), &before) {
-		if same, ok := before.ExistingCollector.(C); ok {
-			return same
-		}
-	}
-	return c
 }

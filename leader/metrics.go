@@ -2,7 +2,11 @@
 
 package leader
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/weft-p2p/weft/internal/meter"
+)
 
 // Metrics are the collectors of all channels of one node. A nil *Metrics counts nothing.
 type Metrics struct {
@@ -16,26 +20,13 @@ func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
 	if registerer == nil {
 		return nil, nil
 	}
+	s := meter.Set{Registerer: registerer}
 	m := &Metrics{
-		leading: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "gossip_leader_election_leader",
-			Help: "1 while this node pulls the channel's blocks from the ordering service, else 0.",
-		}, []string{"channel"}),
-		blocks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "weft_leader_blocks_pulled_total",
-			Help: "Blocks that came from the ordering service and were taken.",
-		}, []string{"channel"}),
-		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "weft_leader_stream_failures_total",
-			Help: "Streams from the ordering service that broke or could not be opened.",
-		}, []string{"channel"}),
+		leading:  s.Gauge("gossip_leader_election_leader", "1 while this node pulls the channel's blocks from the ordering service, else 0.", "channel"),
+		blocks:   s.Counter("weft_leader_blocks_pulled_total", "Blocks that came from the ordering service and were taken.", "channel"),
+		failures: s.Counter("weft_leader_stream_failures_total", "Streams from the ordering service that broke or could not be opened.", "channel"),
 	}
-	for _, c := range []prometheus.Collector{m.leading, m.blocks, m.failures} {
-		if err := registerer.Register(c); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
+	return m, s.Err()
 }
 
 func (m *Metrics) led(channel string, leading bool) {

@@ -3,10 +3,9 @@
 package membership
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/weft-p2p/weft/internal/meter"
 )
 
 // Metrics are shared by all trackers of a node. A nil *Metrics counts nothing.
@@ -18,22 +17,9 @@ func NewMetrics(reg prometheus.Registerer) (*Metrics, error) {
 	if reg == nil {
 		return nil, nil
 	}
-	total := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "gossip_membership_total_peers_known",
-		Help: "Number of living members of the channel that are known, without this node.",
-	}, []string{"channel"})
-	if err := reg.Register(total); err != nil {
-		var twice prometheus.AlreadyRegisteredError
-		if !errors.As(err, &twice) {
-			return nil, fmt.Errorf("register membership metrics: %w", err)
-		}
-		existing, ok := twice.ExistingCollector.(*prometheus.GaugeVec)
-		if !ok {
-			return nil, fmt.Errorf("register membership metrics: %w", err)
-		}
-		total = existing
-	}
-	return &Metrics{total: total}, nil
+	s := meter.Set{Registerer: reg}
+	total := s.Gauge("gossip_membership_total_peers_known", "Number of living members of the channel that are known, without this node.", "channel")
+	return &Metrics{total: total}, s.Err()
 }
 
 func (m *Metrics) known(channel string, n int) {
