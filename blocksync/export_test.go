@@ -43,6 +43,19 @@ func (p *Planner) Holders() int { return len(p.holders) }
 func (b *Buffer) Bytes(of peer.ID) (all, share int) { return b.bytes, b.share[of] }
 
 // CheckChunk and DecodeBlock are what a client checks of an answer.
-func CheckChunk(c *pb.Chunk, number, size, have uint64) error { return checkChunk(c, number, size, have) }
+func CheckChunk(c *pb.Chunk, number, size, have uint64) error {
+	return checkChunk(c, number, size, have)
+}
 
 var DecodeBlock = decodeBlock
+
+// NewCandidate is what becomes of an offered block.
+var NewCandidate = candidate
+
+// ValidRequest says whether a server looks for the channel at all.
+func ValidRequest(q *pb.Request) bool {
+	var asked bool
+	s := Server{Channel: func(string, peer.ID) *Sync { asked = true; return nil }}
+	s.find(q, "reader")
+	return asked
+}

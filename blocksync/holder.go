@@ -33,7 +33,9 @@ func (h *holder) done(now time.Time, f *flight, r Result) {
 	if r.Height > 0 && h.seen <= f.signs {
 		h.height = 0
 	}
-	h.height = max(h.height, r.Height)
+	if h.failures < giveUp { // otherwise only a new claim counts
+		h.height = max(h.height, r.Height)
+	}
 	switch {
 	case r.Late && now.Sub(f.since) < hedgeMin: // it was not slow, others were faster
 	case r.Lied:

@@ -72,7 +72,9 @@ func TestSubmitInOrderAndTellsEverybody(t *testing.T) {
 				require.Empty(t, from)
 				verified = append(verified, b.Header.Number)
 			}
-			c.Committed = func(height uint64, b *channelconfig.Bundle) { heights, changed = append(heights, height), append(changed, b) }
+			c.Committed = func(height uint64, b *channelconfig.Bundle) {
+				heights, changed = append(heights, height), append(changed, b)
+			}
 			c.Registerer = registry
 		})
 		for _, b := range n.Blocks[1:] {
