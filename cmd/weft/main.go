@@ -38,6 +38,8 @@ func newRoot() *cobra.Command {
 	return newGroup("weft", "Carry Hyperledger Fabric blocks to every peer of a channel",
 		newBlock(),
 		newDemo(),
+		newDevnet(),
+		newOrderer(),
 	)
 }
 
