@@ -21,12 +21,12 @@ const (
 	// MaxRate is the most blocks a second that make sense against one process that syncs each block to disk.
 	MaxRate = 1000
 	// MinBlockSize is about what ten transactions with empty arguments have, in bytes.
-	MinBlockSize = 12 << 10
+	MinBlockSize = 20 << 10
 
 	// transactions of a block, unless the channel allows fewer.
 	transactions = 10
 	// overhead of one transaction beside its argument, in bytes: identity, signatures, headers.
-	overhead = 1100
+	overhead = 1800
 )
 
 // ErrConfig: the wanted traffic does not fit the channel.
