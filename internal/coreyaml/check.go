@@ -35,7 +35,7 @@ func (d *draft) leader() error {
 		return nil
 	}
 	if elect := d.Gossip.UseLeaderElection; elect != nil && *elect {
-		return fmt.Errorf("%w: peer.gossip.orgLeader and peer.gossip.useLeaderElection are both true: leave one of them true", ErrInvalid)
+		return fmt.Errorf("%w: peer.gossip.orgLeader and peer.gossip.useLeaderElection are both true: set one of them to false, such as %s=false", ErrInvalid, variable("peer.gossip.orgLeader"))
 	}
 	d.Warnings = append(d.Warnings, "this peer is a static leader: nobody takes over when it fails; to elect one, set peer.gossip.orgLeader to false and peer.gossip.useLeaderElection to true on every peer of the organization")
 	return nil

@@ -24,8 +24,7 @@ type gathered struct {
 	problems []error
 }
 
-// file takes the mapping n, whose keys stand below path ("" or "peer."). Of a key that is there already the first value
-// stays: a mapping goes before what it merges.
+// file takes the mapping n, whose keys stand below path ("" or "peer."). What it merges comes last and replaces nothing.
 func (g *gathered) file(n *yaml.Node, path string) {
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -41,11 +40,11 @@ func (g *gathered) file(n *yaml.Node, path string) {
 		seen[lower] = true
 		g.entry(path+name.Value, resolve(v), name.Line)
 	}
-	g.merges(n, path)
+	g.merges(n, path, seen)
 }
 
-// merges takes the mappings that n merges ("<<: *other").
-func (g *gathered) merges(n *yaml.Node, path string) {
+// merges takes the mappings that n merges ("<<: *other"), without what was seen before.
+func (g *gathered) merges(n *yaml.Node, path string, seen map[string]bool) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Tag != "!!merge" {
 			continue
@@ -56,13 +55,13 @@ func (g *gathered) merges(n *yaml.Node, path string) {
 			sources = v.Content
 		}
 		for _, source := range sources {
-			g.merge(resolve(source), path, n.Content[i].Line)
+			g.merge(resolve(source), path, seen, n.Content[i].Line)
 		}
 	}
 }
 
 // merge takes one merged mapping. What it merges in turn is refused: it could be itself.
-func (g *gathered) merge(source *yaml.Node, path string, line int) {
+func (g *gathered) merge(source *yaml.Node, path string, seen map[string]bool, line int) {
 	if source.Kind != yaml.MappingNode {
 		g.problem("line %d: << needs a mapping", line)
 		return
@@ -73,16 +72,17 @@ func (g *gathered) merge(source *yaml.Node, path string, line int) {
 			g.problem("line %d: << within what is merged is not supported: write the keys", name.Line)
 			continue
 		}
-		g.entry(path+name.Value, resolve(source.Content[i+1]), name.Line)
+		if lower := strings.ToLower(path + name.Value); !seen[lower] {
+			seen[lower] = true
+			g.entry(path+name.Value, resolve(source.Content[i+1]), name.Line)
+		}
 	}
 }
 
 func (g *gathered) entry(key string, v *yaml.Node, line int) {
 	lower := strings.ToLower(key)
 	if g.spelled(lower) != "" {
-		if _, there := g.values[lower]; !there {
-			g.values[lower] = value{node: v, source: fmt.Sprintf("line %d", line)}
-		}
+		g.values[lower] = value{node: v, source: fmt.Sprintf("line %d", line)}
 		return
 	}
 	_, known := g.inner[lower]
@@ -139,7 +139,7 @@ func (g *gathered) notes() []string {
 			}
 		}
 		if len(set) > 0 {
-			out = append(out, enumerate(set)+": no effect here, since "+part.why)
+			out = append(out, enumerate(set)+": no effect here; "+part.why)
 		}
 	}
 	return out
