@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package process_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The processes, in the order of the page.
+const (
+	theOrderer = iota
+	org1Peer0
+	org1Peer1
+	org2Peer0
+)
+
+// TestANetworkByHand runs the page's commands, and then does to the processes what the page says can be done to them.
+func TestANetworkByHand(t *testing.T) {
+	n := byHand(t)
+	require.Len(t, n.running, 4)
+	n.reachAll(101)
+
+	t.Log("the same peer and the same ordering service a second time")
+	require.Contains(t, fail(t, n.dir, n.running[org1Peer1].command), "in use")
+	require.Contains(t, fail(t, n.dir, n.running[theOrderer].command), "in use")
+
+	t.Log("kill -9 of a peer while blocks flow")
+	n.restart(theOrderer, (*process).terminate, n.ordering(250, 50))
+	n.reach(org1Peer1, 140)
+	n.running[org1Peer1].kill(t)
+	n.reach(org2Peer0, 180)
+	n.resume(org1Peer1)
+	n.reachAll(251)
+
+	t.Log("kill -9 of the ordering service while blocks flow")
+	n.restart(theOrderer, (*process).terminate, n.ordering(350, 50))
+	n.reach(org2Peer0, 280)
+	n.restart(theOrderer, (*process).kill)
+	head := n.reachAll(351)
+
+	t.Log("SIGTERM ends everybody; what a peer had committed is there when it is killed and comes back alone")
+	for _, i := range []int{theOrderer, org1Peer0, org1Peer1} {
+		n.running[i].terminate(t)
+	}
+	n.restart(org2Peer0, (*process).kill)
+	require.Equal(t, head, n.reach(org2Peer0, 351))
+	n.running[org2Peer0].terminate(t)
+}
