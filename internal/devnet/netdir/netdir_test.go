@@ -16,8 +16,8 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
-	"gopkg.in/yaml.v3"
 
+	"github.com/weft-p2p/weft/internal/coreyaml"
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/internal/devnet/netdir"
 	"github.com/weft-p2p/weft/msp"
@@ -35,60 +35,36 @@ func initialize(t *testing.T, p netdir.Plan) string {
 	return dir
 }
 
-// coreYAML is what of a peer's core.yaml the tests look at.
-type coreYAML struct {
-	Peer struct {
-		ID             string
-		LocalMSPID     string `yaml:"localMspId"`
-		MSPConfigPath  string `yaml:"mspConfigPath"`
-		FileSystemPath string `yaml:"fileSystemPath"`
-		Gossip         map[string]any
-	}
-	Weft struct {
-		ListenAddresses  []string `yaml:"listenAddresses"`
-		Endpoint         string
-		ExternalEndpoint string `yaml:"externalEndpoint"`
-		Bootstrap        []string
-		Operations       struct {
-			ListenAddress string `yaml:"listenAddress"`
-		}
-	}
-}
-
-func readCore(t *testing.T, dir string) (c coreYAML) {
-	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(dir, "core.yaml"))
-	require.NoError(t, err)
-	require.NoError(t, yaml.Unmarshal(raw, &c))
-	return c
-}
-
 func TestPeersHaveIdentitiesAndTheirOwnPorts(t *testing.T) {
 	dir := initialize(t, netdir.DefaultPlan())
 	bundle, err := channelconfig.FromBlock(readBlock(t, filepath.Join(dir, "mychannel.block")))
 	require.NoError(t, err)
-	for i, want := range []struct{ folder, id, mspID, bootstrap string }{
-		{"org1-peer0", "peer0.org1.example.com", "Org1MSP", ""},
-		{"org1-peer1", "peer1.org1.example.com", "Org1MSP", "127.0.0.1:7061"},
-		{"org2-peer0", "peer0.org2.example.com", "Org2MSP", ""},
-		{"org2-peer1", "peer1.org2.example.com", "Org2MSP", "127.0.0.1:7063"},
+	for i, want := range []struct {
+		folder, id, mspID string
+		bootstrap         []string
+	}{
+		{"org1-peer0", "peer0.org1.example.com", "Org1MSP", nil},
+		{"org1-peer1", "peer1.org1.example.com", "Org1MSP", []string{"127.0.0.1:7061"}},
+		{"org2-peer0", "peer0.org2.example.com", "Org2MSP", nil},
+		{"org2-peer1", "peer1.org2.example.com", "Org2MSP", []string{"127.0.0.1:7063"}},
 	} {
 		t.Run(want.folder, func(t *testing.T) {
-			c := readCore(t, filepath.Join(dir, want.folder))
+			folder := filepath.Join(dir, want.folder)
+			c, err := coreyaml.Load(coreyaml.Options{Dir: folder})
+			require.NoError(t, err)
+			require.Empty(t, c.Notes)
+			require.Empty(t, c.Warnings)
 			port := 7061 + i
-			require.Equal(t, want.id, c.Peer.ID)
-			require.Empty(t, c.Peer.Gossip, "neither leader key: the organization elects")
-			require.Equal(t, []string{fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port), fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", port)}, c.Weft.ListenAddresses)
-			require.Equal(t, fmt.Sprintf("127.0.0.1:%d", port), c.Weft.Endpoint)
-			require.Equal(t, c.Weft.Endpoint, c.Weft.ExternalEndpoint)
-			require.Equal(t, fmt.Sprintf("127.0.0.1:%d", 9543+i), c.Weft.Operations.ListenAddress)
-			if want.bootstrap == "" {
-				require.Empty(t, c.Weft.Bootstrap)
-			} else {
-				require.Equal(t, []string{want.bootstrap}, c.Weft.Bootstrap)
-			}
-			require.Equal(t, want.mspID, c.Peer.LocalMSPID)
-			local, err := msp.Load(filepath.Join(dir, want.folder, c.Peer.MSPConfigPath), c.Peer.LocalMSPID)
+			require.Equal(t, want.id, c.ID)
+			require.Equal(t, want.mspID, c.MSPID)
+			require.Equal(t, filepath.Join(folder, "data", "weft"), c.DataDir())
+			require.Equal(t, coreyaml.Dynamic, c.LeaderMode())
+			require.Equal(t, []string{fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port), fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", port)}, c.ListenAddresses)
+			require.Equal(t, fmt.Sprintf("127.0.0.1:%d", port), c.Endpoint)
+			require.Equal(t, c.Endpoint, c.ExternalEndpoint)
+			require.Equal(t, fmt.Sprintf("127.0.0.1:%d", 9543+i), c.Operations.ListenAddress)
+			require.Equal(t, want.bootstrap, c.Bootstrap)
+			local, err := msp.Load(c.MSPPath, c.MSPID)
 			require.NoError(t, err)
 			require.NoError(t, bundle.Member(local.Signer.Identity))
 		})
