@@ -59,24 +59,26 @@ type Daemon struct {
 
 // New builds a daemon: it reads everything that the configuration names, takes the data directory and listens. Whoever calls it calls
 // Run, which gives everything back. On an error nothing is left open.
-func New(cfg Config) (d *Daemon, err error) {
+func New(cfg Config) (*Daemon, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	d = &Daemon{core: cfg.Core, log: cfg.Log}
+	d := &Daemon{core: cfg.Core, log: cfg.Log}
 	d.channels = &channels{daemon: d, by: map[string]entry{}}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, d.close())
-		}
-	}()
+	if err := d.start(cfg); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+func (d *Daemon) start(cfg Config) error {
 	if err := d.read(cfg.Join); err != nil {
-		return nil, err
+		return err
 	}
 	if err := d.open(); err != nil {
-		return nil, err
+		return err
 	}
-	return d, d.listen(cfg)
+	return d.listen(cfg)
 }
 
 // read reads the files that the configuration names.
