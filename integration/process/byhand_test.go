@@ -28,25 +28,29 @@ func TestANetworkByHand(t *testing.T) {
 	require.Contains(t, fail(t, n.dir, n.running[org1Peer1].command), "in use")
 	require.Contains(t, fail(t, n.dir, n.running[theOrderer].command), "in use")
 
-	t.Log("kill -9 of a peer while blocks flow")
-	n.restart(theOrderer, (*process).terminate, n.ordering(250, 50))
-	n.reach(org1Peer1, 140)
+	t.Log("kill -9 of each peer of an organization while blocks flow: one of them is its leader")
+	n.restart(theOrderer, (*process).terminate, n.ordering(300, 50))
+	n.reach(org1Peer1, 130)
 	n.running[org1Peer1].kill(t)
-	n.reach(org2Peer0, 180)
+	n.reach(org1Peer0, 160)
 	n.resume(org1Peer1)
-	n.reachAll(251)
+	n.reach(org1Peer1, 190)
+	n.running[org1Peer0].kill(t)
+	n.reach(org1Peer1, 220)
+	n.resume(org1Peer0)
+	n.reachAll(301)
 
 	t.Log("kill -9 of the ordering service while blocks flow")
-	n.restart(theOrderer, (*process).terminate, n.ordering(350, 50))
-	n.reach(org2Peer0, 280)
+	n.restart(theOrderer, (*process).terminate, n.ordering(400, 50))
+	n.reach(org2Peer0, 330)
 	n.restart(theOrderer, (*process).kill)
-	head := n.reachAll(351)
+	head := n.reachAll(401)
 
 	t.Log("SIGTERM ends everybody; what a peer had committed is there when it is killed and comes back alone")
 	for _, i := range []int{theOrderer, org1Peer0, org1Peer1} {
 		n.running[i].terminate(t)
 	}
 	n.restart(org2Peer0, (*process).kill)
-	require.Equal(t, head, n.reach(org2Peer0, 351))
+	require.Equal(t, head, n.reach(org2Peer0, 401))
 	n.running[org2Peer0].terminate(t)
 }
