@@ -88,7 +88,7 @@ func (g *gathered) entry(key string, v *yaml.Node, line int) {
 	_, known := g.inner[lower]
 	switch {
 	case !known:
-		g.missing(key, fmt.Sprintf("line %d", line), g.nearestKey(key))
+		g.missing(key, fmt.Sprintf("line %d", line), g.nearestKey)
 	case v.Kind == yaml.MappingNode:
 		g.file(v, key+".")
 	case v.Tag != "!!null":
@@ -105,7 +105,7 @@ func (g *gathered) environment(env []string) {
 		}
 		lower, ok := g.ofVariable(name)
 		if !ok {
-			g.missing(name, "environment", g.nearestVariable(name))
+			g.missing(name, "environment", g.nearestVariable)
 			continue
 		}
 		node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
@@ -113,7 +113,14 @@ func (g *gathered) environment(env []string) {
 	}
 }
 
-func (g *gathered) missing(name, place, hint string) {
+// maxHints bounds the search for hints: a file of something else has many unknown keys.
+const maxHints = 20
+
+func (g *gathered) missing(name, place string, nearest func(string) string) {
+	hint := ""
+	if len(g.unknown) < maxHints {
+		hint = nearest(name)
+	}
 	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		name = fmt.Sprintf("%q", name)
 	}

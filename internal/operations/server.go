@@ -26,7 +26,7 @@ const (
 	// maxConns is how many are served at a time; others wait to be accepted.
 	maxConns = 64
 	// shutdown is how long requests under way get when Run is to end.
-	shutdown = 2 * time.Second
+	shutdown = time.Second
 )
 
 // addressKey is where the address comes from, for messages.
@@ -101,7 +101,7 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 // Close gives the address back when Run was never called.
 func (s *Server) Close() error { return s.listener.Close() }
 
-// Run serves until ctx ends and gives the address back. Requests under way then get 2 s before their connections are closed.
+// Run serves until ctx ends and gives the address back. Requests under way then get 1 s before their connections are closed.
 // It is called once.
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
