@@ -214,6 +214,14 @@ func TestFollow(t *testing.T) {
 	_, err := c.Join(t.Context(), []byte("mychannel"))
 	require.NoError(t, err)
 	asked := 0
-	require.NoError(t, c.Follow(t.Context(), "mychannel", 1, func(admin.Status) bool { asked++; return asked == 3 }))
-	require.ErrorIs(t, c.Follow(t.Context(), "other", 1, func(admin.Status) bool { return false }), admin.ErrNotFound)
+	require.NoError(t, c.Follow(t.Context(), "mychannel", 1, func(s admin.Status, err error) (bool, error) {
+		require.NoError(t, err)
+		require.Equal(t, "mychannel", s.Channel)
+		asked++
+		return asked == 3, nil
+	}))
+	require.Equal(t, 3, asked)
+	require.ErrorIs(t, c.Follow(t.Context(), "other", 1, func(_ admin.Status, err error) (bool, error) { return true, err }), admin.ErrNotFound)
+	ctx, cancel := context.WithCancel(t.Context())
+	require.ErrorIs(t, c.Follow(ctx, "mychannel", 1, func(admin.Status, error) (bool, error) { cancel(); return false, nil }), context.Canceled)
 }

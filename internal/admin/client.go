@@ -172,13 +172,16 @@ func (e noNode) Error() string {
 
 func (noNode) Unwrap() error { return ErrNoNode }
 
-// Follow asks for a channel's status every interval until until says so or ctx ends.
-func (c *Client) Follow(ctx context.Context, id string, interval time.Duration, until func(Status) bool) error {
+// Follow asks for a channel's status every interval until done says so, with what is to be returned, or ctx ends.
+func (c *Client) Follow(ctx context.Context, id string, interval time.Duration, done func(Status, error) (bool, error)) error {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		s, err := c.Channel(ctx, id)
-		if err != nil || until(s) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if end, err := done(s, err); end {
 			return err
 		}
 		select {

@@ -58,11 +58,12 @@ type Membership struct {
 
 // Version says what runs.
 type Version struct {
-	Version string `json:"version"`
-	Go      string `json:"go"`
-	OSArch  string `json:"osArch"`
-	PeerID  string `json:"peerId,omitempty"`
-	MSPID   string `json:"mspid,omitempty"`
+	Version   string `json:"version"`
+	CommitSHA string `json:"commitSHA"`
+	Go        string `json:"go"`
+	OSArch    string `json:"osArch"`
+	PeerID    string `json:"peerId,omitempty"`
+	MSPID     string `json:"mspid,omitempty"`
 }
 
 // channelList and peerList are the bodies of the two lists, and failure that of an error.

@@ -116,7 +116,7 @@ func (d *Daemon) listen(cfg Config) (err error) {
 	}
 	d.opened = append(d.opened, func() error { return ignoreClosed(d.socket.Close()) })
 	version := admin.Version{
-		Version: cfg.Version.Version, Go: runtime.Version(), OSArch: runtime.GOOS + "/" + runtime.GOARCH,
+		Version: cfg.Version.Version, CommitSHA: cfg.Version.CommitSHA, Go: runtime.Version(), OSArch: runtime.GOOS + "/" + runtime.GOARCH,
 		PeerID: d.node.ID().String(), MSPID: d.node.MSPID(),
 	}
 	if d.admin, err = admin.New(admin.Config{Node: d.channels, Peers: d.peers, Version: version, Log: d.log}); err != nil {
