@@ -84,7 +84,7 @@ func reach(c *cobra.Command, node *admin.Client, height uint64) (admin.Status, e
 		return node.Channel(c.Context(), channelOf(c))
 	}
 	return wait{
-		node: node, channel: channelOf(c), goal: height, patience: patience, progress: newProgress(c.ErrOrStderr(), "blocks"),
+		node: node, channel: channelOf(c), goal: height, patience: patience, progress: newProgress(c.ErrOrStderr(), "blocks", time.Now()),
 		until: func(s admin.Status, _ time.Duration) bool { return s.Height >= height },
 	}.run(c.Context())
 }

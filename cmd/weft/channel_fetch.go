@@ -33,7 +33,7 @@ fetch" does. "config" is the last config block.`, fetchArgs,
 			if len(args) == 2 {
 				f.File = args[1]
 			}
-			p := newProgress(c.ErrOrStderr(), "bytes")
+			p := newProgress(c.ErrOrStderr(), "bytes", time.Now())
 			defer p.leave()
 			raw, err := node.Block(c.Context(), f.Channel, f.Block, func(done, total int64) {
 				p.show(uint64(done), uint64(max(total, 0)), time.Now())
@@ -42,6 +42,7 @@ fetch" does. "config" is the last config block.`, fetchArgs,
 				return f, err
 			}
 			f.Bytes = len(raw)
+			p.end(uint64(f.Bytes), uint64(f.Bytes))
 			if err := os.WriteFile(f.File, raw, 0o600); err != nil {
 				return f, fmt.Errorf("write block: %w", err)
 			}

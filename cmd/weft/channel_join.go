@@ -37,7 +37,7 @@ other members, when the ordering service has nothing more to give.`, cobra.NoArg
 			if err != nil || !stay {
 				return s, err
 			}
-			p := newProgress(c.ErrOrStderr(), "blocks")
+			p := newProgress(c.ErrOrStderr(), "blocks", time.Now())
 			return wait{node: node, channel: s.Channel, progress: p, until: caughtUp}.run(c.Context())
 		},
 		func(w io.Writer, s admin.Status) error {

@@ -20,15 +20,15 @@ type progress struct {
 	out   io.Writer
 	live  bool
 	unit  string
-	shown time.Time
-	drawn bool
+	shown time.Time // when; the start, as long as nothing was
+	told  bool
 }
 
-func newProgress(out io.Writer, unit string) *progress {
-	return &progress{out: out, live: isTerminal(out), unit: unit}
+func newProgress(out io.Writer, unit string, now time.Time) *progress {
+	return &progress{out: out, live: isTerminal(out), unit: unit, shown: now}
 }
 
-// show tells that done of total are there, unless it has told something a moment ago.
+// show tells that done of total are there, unless it has told something, or begun, a moment ago.
 func (p *progress) show(done, total uint64, now time.Time) {
 	pause := relate
 	if p.live {
@@ -42,25 +42,25 @@ func (p *progress) show(done, total uint64, now time.Time) {
 }
 
 func (p *progress) draw(done, total uint64) {
-	if !p.live {
+	p.told = true
+	if p.live {
+		fmt.Fprintf(p.out, "\r\x1b[K%s %d of %d %s", bar(done, total), done, total, p.unit)
+	} else {
 		fmt.Fprintf(p.out, "%d of %d %s\n", done, total, p.unit)
-		return
 	}
-	p.drawn = true
-	fmt.Fprintf(p.out, "\r\x1b[K%s %d of %d %s", bar(done, total), done, total, p.unit)
 }
 
-// end shows the last state and leaves the line.
+// end shows the last state, if anything has been shown.
 func (p *progress) end(done, total uint64) {
-	p.draw(done, total)
-	p.leave()
+	if p.told {
+		p.draw(done, total)
+	}
 }
 
 // leave ends the line of a bar, if one stands there.
 func (p *progress) leave() {
-	if p.drawn {
+	if p.told && p.live {
 		fmt.Fprintln(p.out)
-		p.drawn = false
 	}
 }
 

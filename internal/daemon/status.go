@@ -94,7 +94,9 @@ func (d *Daemon) peers() []admin.Peer {
 			by[id.String()] = admin.Peer{ID: id.String(), Connected: true}
 		}
 	}
-	return slices.SortedFunc(maps.Values(by), func(a, b admin.Peer) int { return cmp.Compare(a.ID, b.ID) })
+	all := slices.AppendSeq(make([]admin.Peer, 0, len(by)), maps.Values(by))
+	slices.SortFunc(all, func(a, b admin.Peer) int { return cmp.Compare(a.ID, b.ID) })
+	return all
 }
 
 // merge joins what two channels know of one peer.
