@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,7 @@ func newDevnet() *cobra.Command {
 }
 
 func newDevnetInit() *cobra.Command {
-	plan, replace := netdir.DefaultPlan(), false
+	plan, replace, format := netdir.DefaultPlan(), false, table
 	c := &cobra.Command{
 		Use:   "init DIR",
 		Short: "Make a folder with everything that a network on this machine needs",
@@ -44,7 +45,11 @@ authorities are thrown away, and DIR holds every private key of the network.`,
 			if err != nil {
 				return err
 			}
-			return explain(c.OutOrStdout(), args[0], plan)
+			m := newMade(args[0], plan)
+			if format == asJSON {
+				return json.NewEncoder(c.OutOrStdout()).Encode(m)
+			}
+			return m.explain(c.OutOrStdout())
 		},
 	}
 	f := c.Flags()
@@ -55,21 +60,47 @@ authorities are thrown away, and DIR holds every private key of the network.`,
 	f.IntVar(&plan.BasePort, "base-port", plan.BasePort, "libp2p port of the first peer")
 	f.IntVar(&plan.OperationsPort, "operations-port", plan.OperationsPort, "operations port of the first peer")
 	f.BoolVar(&replace, "force", false, "replace an earlier development network in DIR, with its ledgers")
+	f.Var(&format, "output", "how to print what was made: table, with the commands to run next, or json")
 	return c
 }
 
-// explain prints what was made and the commands that start it.
-func explain(w io.Writer, dir string, p netdir.Plan) error {
-	at := func(names ...string) string { return quote(filepath.Join(append([]string{dir}, names...)...)) }
-	var b strings.Builder
-	fmt.Fprintf(&b, "Made a development network in %s: channel %s, %d organizations of %d peers, an ordering service at %s.\n",
-		dir, p.Channel, p.Orgs, p.Peers, p.OrdererAddress())
-	fmt.Fprintf(&b, "Start it, each command in a terminal of its own:\n\n  weft orderer %s --blocks 100 --rate 5\n", quote(netdir.OrdererDir(dir)))
-	members := p.Members()
-	for _, m := range members {
-		fmt.Fprintf(&b, "  FABRIC_CFG_PATH=%s weft node start --join %s\n", at(m.Folder), at(p.BlockFile()))
+// made says what there is now, and where.
+type made struct {
+	Folder  string     `json:"folder"`
+	Channel string     `json:"channel"`
+	Genesis string     `json:"genesis"` // block file for peers
+	Orderer madeNode   `json:"orderer"`
+	Peers   []madeNode `json:"peers"`
+}
+
+// madeNode is one process to start.
+type madeNode struct {
+	Folder     string `json:"folder"`
+	Address    string `json:"address"`              // of the ordering service, or of libp2p
+	Operations string `json:"operations,omitempty"` // of the operations listener
+}
+
+func newMade(dir string, p netdir.Plan) made {
+	m := made{
+		Folder: dir, Channel: p.Channel, Genesis: filepath.Join(dir, p.BlockFile()),
+		Orderer: madeNode{Folder: netdir.OrdererDir(dir), Address: p.OrdererAddress()},
 	}
-	fmt.Fprintf(&b, "\nLook at it:\n\n  FABRIC_CFG_PATH=%s weft channel getinfo -c %s\n", at(members[0].Folder), p.Channel)
+	for _, peer := range p.Members() {
+		m.Peers = append(m.Peers, madeNode{Folder: filepath.Join(dir, peer.Folder), Address: peer.Address, Operations: peer.Operations})
+	}
+	return m
+}
+
+// explain prints the commands that start it.
+func (m made) explain(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Made a development network in %s: channel %s, %d peers, an ordering service at %s.\n",
+		m.Folder, m.Channel, len(m.Peers), m.Orderer.Address)
+	fmt.Fprintf(&b, "Start it, each command in a terminal of its own:\n\n  weft orderer %s --blocks 100 --rate 5\n", quote(m.Orderer.Folder))
+	for _, p := range m.Peers {
+		fmt.Fprintf(&b, "  FABRIC_CFG_PATH=%s weft node start --join %s\n", quote(p.Folder), quote(m.Genesis))
+	}
+	fmt.Fprintf(&b, "\nLook at it:\n\n  FABRIC_CFG_PATH=%s weft channel getinfo -c %s\n", quote(m.Peers[0].Folder), m.Channel)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -16,11 +16,25 @@ func TestDevnetInitPrintsWhatToRun(t *testing.T) {
 	code, stdout, stderr := execute("devnet", "init", "my net", "--orgs", "3", "--peers", "1", "--channel", "orders")
 	require.Equal(t, exitOK, code, stderr)
 	require.Empty(t, stderr)
-	require.Contains(t, stdout, "channel orders, 3 organizations of 1 peers, an ordering service at 127.0.0.1:7050.\n")
+	require.Contains(t, stdout, "channel orders, 3 peers, an ordering service at 127.0.0.1:7050.\n")
 	require.Contains(t, stdout, "\n  weft orderer 'my net/orderer' --blocks ")
 	require.Contains(t, stdout, "\n  FABRIC_CFG_PATH='my net/org3-peer0' weft node start --join 'my net/orders.block'\n")
 	require.Equal(t, 3, strings.Count(stdout, "weft node start"))
 	require.FileExists(t, "my net/orders.block")
+}
+
+func TestDevnetInitPrintsJSON(t *testing.T) {
+	t.Chdir(t.TempDir())
+	code, stdout, stderr := execute("devnet", "init", "net", "--orgs", "1", "--peers", "2", "--output", "json")
+	require.Equal(t, exitOK, code, stderr)
+	require.JSONEq(t, `{
+		"folder": "net", "channel": "mychannel", "genesis": "net/mychannel.block",
+		"orderer": {"folder": "net/orderer", "address": "127.0.0.1:7050"},
+		"peers": [
+			{"folder": "net/org1-peer0", "address": "127.0.0.1:7061", "operations": "127.0.0.1:9543"},
+			{"folder": "net/org1-peer1", "address": "127.0.0.1:7062", "operations": "127.0.0.1:9544"}
+		]
+	}`, stdout)
 }
 
 func TestDevnetInitUsage(t *testing.T) {

@@ -23,10 +23,11 @@ func TestANetworkByHand(t *testing.T) {
 	n := byHand(t)
 	require.Len(t, n.running, 4)
 	n.reachAll(101)
+	require.Equal(t, status{State: "running", Height: 101}, n.status(org2Peer0))
 
 	t.Log("the same peer and the same ordering service a second time")
-	require.Contains(t, fail(t, n.dir, n.running[org1Peer1].command), "in use")
-	require.Contains(t, fail(t, n.dir, n.running[theOrderer].command), "in use")
+	require.Contains(t, fail(t, n.dir, n.running[org1Peer1].command), "the data directory is in use by another process")
+	require.Contains(t, fail(t, n.dir, n.running[theOrderer].command), "directory is in use")
 
 	t.Log("kill -9 of each peer of an organization while blocks flow: one of them is its leader")
 	n.restart(theOrderer, (*process).terminate, n.ordering(300, 50))

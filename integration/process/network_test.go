@@ -30,6 +30,13 @@ type chain struct {
 	Previous string `json:"previousBlockHash"`
 }
 
+// status is what of "weft channel status --output json" is looked at.
+type status struct {
+	State  string `json:"state"`
+	Height uint64 `json:"height"`
+	Lag    uint64 `json:"lag"`
+}
+
 // byHand runs the commands of the page one after another, on other ports.
 func byHand(t *testing.T) *network {
 	t.Helper()
@@ -98,6 +105,16 @@ func (n *network) reachAll(height uint64) chain {
 		require.Equal(n.t, first, n.reach(peer, height))
 	}
 	return first
+}
+
+// status asks a peer how it stands.
+func (n *network) status(peer int) (s status) {
+	n.t.Helper()
+	c := n.following[peer-1]
+	at := slices.Index(c.args, "-c")
+	c.args = []string{"weft", "channel", "status", "-c", c.args[at+1], "--output", "json"}
+	require.NoError(n.t, json.Unmarshal([]byte(succeed(n.t, n.dir, c)), &s))
+	return s
 }
 
 // ordering is the command of the ordering service with so many blocks to order in all, at a rate.

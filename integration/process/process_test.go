@@ -21,7 +21,7 @@ import (
 
 const (
 	// patience with a command that is expected to end by itself.
-	patience = 30 * time.Second
+	patience = 40 * time.Second
 	// grace is how long a process may take to end after SIGTERM.
 	grace = 5 * time.Second
 )
