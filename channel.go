@@ -90,7 +90,8 @@ func (c *Channel) lead(j *joinConfig) (err error) {
 	source := j.source
 	if source == nil {
 		c.orderers, err = deliver.New(deliver.Config{
-			Channel: c.id, Signer: c.node.signer, ClientCert: j.tlsClient, Dial: j.dial, Log: c.node.log,
+			Channel: c.id, Signer: c.node.signer, ClientCert: j.tlsClient, Dial: j.dial, Log: c.node.log, Overrides: j.deliver.Overrides,
+			ConnTimeout: j.deliver.ConnTimeout, KeepaliveInterval: j.deliver.KeepaliveInterval, KeepaliveTimeout: j.deliver.KeepaliveTimeout,
 			Endpoints: func() []channelconfig.Endpoint { return c.sync.Position().Bundle.Endpoints() },
 		})
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	golog "github.com/ipfs/go-log/v2"
 	ma "github.com/multiformats/go-multiaddr"
@@ -16,6 +17,7 @@ import (
 	"github.com/weft-p2p/weft/blocksync"
 	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/leader"
+	"github.com/weft-p2p/weft/leader/deliver"
 	"github.com/weft-p2p/weft/membership"
 )
 
@@ -42,6 +44,7 @@ type config struct {
 	bootstrap  []string
 	anchors    map[string]string
 	external   func() []ma.Multiaddr
+	internal   []ma.Multiaddr
 	orgSecret  []byte
 	timing     membership.Timing
 	fullMesh   int
@@ -81,6 +84,11 @@ func WithExternalAddrs(addrs ...ma.Multiaddr) Option {
 	return func(c *config) { c.external = func() []ma.Multiaddr { return addrs } }
 }
 
+// WithInternalAddrs says what addresses our own organization is told (weft.endpoint). The default is what the host listens on.
+func WithInternalAddrs(addrs ...ma.Multiaddr) Option {
+	return func(c *config) { c.internal = addrs }
+}
+
 // WithOrgSecret is the salt of the name of our organization's topic (weft.orgSecret); all its members need the same. The
 // default follows from the organization's root certificates: set a secret before these change.
 func WithOrgSecret(secret []byte) Option { return func(c *config) { c.orgSecret = secret } }
@@ -117,6 +125,7 @@ type joinConfig struct {
 	dial      func(ctx context.Context, addr string) (net.Conn, error)
 	tlsClient *tls.Certificate
 	backoff   leader.Backoff
+	deliver   Deliver
 }
 
 // JoinOption changes a default of Join.
@@ -144,3 +153,14 @@ func WithOrdererClientCertificate(cert tls.Certificate) JoinOption {
 
 // WithDeliverBackoff bounds the pauses between two streams to the ordering service.
 func WithDeliverBackoff(b leader.Backoff) JoinOption { return func(c *joinConfig) { c.backoff = b } }
+
+// Deliver says how a leader talks to the ordering service. Zero values stand for Fabric's defaults.
+type Deliver struct {
+	ConnTimeout       time.Duration      // peer.deliveryclient.connTimeout
+	KeepaliveInterval time.Duration      // peer.keepalive.deliveryClient.interval
+	KeepaliveTimeout  time.Duration      // peer.keepalive.deliveryClient.timeout
+	Overrides         []deliver.Override // peer.deliveryclient.addressOverrides
+}
+
+// WithDeliver changes how a leader talks to the ordering service.
+func WithDeliver(d Deliver) JoinOption { return func(c *joinConfig) { c.deliver = d } }

@@ -59,6 +59,9 @@ func (o *organization) compose() ([]ma.Multiaddr, []membership.ChannelState) {
 			states = append(states, c.state())
 		}
 	}
+	if o.node.internal != nil {
+		return o.node.internal, states
+	}
 	addrs, err := o.node.host.Network().InterfaceListenAddresses()
 	if err != nil || len(addrs) == 0 {
 		addrs = o.node.host.Addrs()

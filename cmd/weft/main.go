@@ -37,7 +37,13 @@ func main() {
 func newRoot() *cobra.Command {
 	return newGroup("weft", "Carry Hyperledger Fabric blocks to every peer of a channel",
 		newBlock(),
+		newChannel(),
 		newDemo(),
+		newDevnet(),
+		newNode(),
+		newOrderer(),
+		newPeers(),
+		newVersion(),
 	)
 }
 

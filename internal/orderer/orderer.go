@@ -23,7 +23,7 @@ type Orderer struct {
 
 	signer  atomic.Pointer[msp.SigningIdentity]
 	serving atomic.Bool
-	streams streams
+	streams *streams
 
 	transactions chan transaction // to the ordering goroutine
 	commands     chan command     // likewise
@@ -63,6 +63,7 @@ func New(cfg Config) (*Orderer, error) {
 	o := &Orderer{
 		cfg:          cfg,
 		channel:      bundle.ChannelID(),
+		streams:      newStreams(),
 		transactions: make(chan transaction),
 		commands:     make(chan command),
 		stopped:      make(chan struct{}),
@@ -128,6 +129,9 @@ func (o *Orderer) Bundle() *channelconfig.Bundle {
 
 // Streams returns how many Deliver streams are open, and how many were open at once at most.
 func (o *Orderer) Streams() (open, most int) { return o.streams.count() }
+
+// Followed is closed when the first Deliver stream has opened.
+func (o *Orderer) Followed() <-chan struct{} { return o.streams.first }
 
 // SetIdentity makes another identity sign from the next block on, as after a renewed certificate. An identity that the configuration in
 // force does not accept is a warning only: tests want such blocks.

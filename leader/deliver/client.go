@@ -32,6 +32,7 @@ type Config struct {
 	Endpoints  func() []channelconfig.Endpoint // of the configuration in force; the order does not matter
 	Signer     func() *msp.SigningIdentity     // signs the requests
 	ClientCert *tls.Certificate                // for orderers that require mutual TLS; nil: none
+	Overrides  []Override                      // change what Endpoints returns
 
 	// Dial opens the connection that TLS then runs over; nil: TCP. It must return soon after ctx ends.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
@@ -51,6 +52,7 @@ func (c *Config) normalize() error {
 	if c.ConnTimeout < 0 || c.KeepaliveInterval < 0 || c.KeepaliveTimeout < 0 {
 		return errors.New("deliver: a timeout cannot be negative")
 	}
+	c.Endpoints = overridden(c.Endpoints, c.Overrides)
 	if c.Dial == nil {
 		c.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", addr)

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weft-p2p/weft/internal/admin"
+)
+
+// none stands for what there is not.
+const none = "-"
+
+func newChannelStatus() *cobra.Command {
+	return channelFlag(newAsking("status -c NAME", "Show where a channel stands",
+		`Show where a channel stands: its height and how far the node is behind the highest member, who of the organization pulls from
+the ordering service and how that goes, and the members that the node has heard of.`, cobra.NoArgs,
+		func(c *cobra.Command, node *admin.Client, _ []string) (admin.Status, error) {
+			return node.Channel(c.Context(), channelOf(c))
+		},
+		showStatus))
+}
+
+func showStatus(out io.Writer, s admin.Status) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	line("Channel", "%s", s.Channel)
+	line("State", "%s", s.State)
+	if s.Error != "" {
+		line("Error", "%s", s.Error)
+	}
+	line("Height", "%d", s.Height)
+	line("Highest", "%d", s.Highest)
+	line("Lag", "%d", s.Lag)
+	line("Config block", "%d", s.Config)
+	line("Leader", "%s", leaderOf(s))
+	if s.Source != nil {
+		line("Source", "%s", describeSource(s.Source))
+	}
+	line("Peers", "%d", len(s.Peers))
+	if err := w.Flush(); err != nil || len(s.Peers) == 0 {
+		return err
+	}
+	fmt.Fprintln(out)
+	return showPeers(out, s.Peers)
+}
+
+func leaderOf(s admin.Status) string {
+	who := cmp.Or(s.Leader, "none known")
+	if s.Leads {
+		who += ", this node"
+	}
+	return fmt.Sprintf("%s (%s)", who, s.Mode)
+}
+
+func describeSource(s *admin.Source) string {
+	text := s.State
+	if s.Endpoint != "" {
+		text += " from " + s.Endpoint
+	}
+	if !s.Since.IsZero() {
+		text += " since " + s.Since.UTC().Format(time.RFC3339)
+	}
+	text += fmt.Sprintf(", %d blocks", s.Blocks)
+	if s.Failures > 0 {
+		text += fmt.Sprintf(", failed %d times in a row, still trying: %s", s.Failures, s.Error)
+	}
+	return text
+}
+
+// showPeers prints a line for each peer.
+func showPeers(out io.Writer, peers []admin.Peer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "PEER\tMSP\tSTATE\tSEEN\tCHANNELS\tADDRESSES")
+	for _, p := range peers {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, cmp.Or(p.MSPID, none), peerState(p), seen(p), memberships(p), cmp.Or(strings.Join(p.Addresses, " "), none))
+	}
+	return w.Flush()
+}
+
+func peerState(p admin.Peer) string {
+	switch {
+	case p.Connected:
+		return "connected"
+	case p.Alive:
+		return "alive"
+	default:
+		return "dead"
+	}
+}
+
+func seen(p admin.Peer) string {
+	if p.LastSeen.IsZero() {
+		return none
+	}
+	return p.LastSeen.UTC().Format(time.RFC3339)
+}
+
+// memberships are channels with the heights that a peer claims; a star marks a leader.
+func memberships(p admin.Peer) string {
+	var all []string
+	for _, m := range p.Channels {
+		text := fmt.Sprintf("%s:%d", m.Channel, m.Height)
+		if m.Leader {
+			text += "*"
+		}
+		all = append(all, text)
+	}
+	return cmp.Or(strings.Join(all, " "), none)
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package admin
+
+import "time"
+
+// States of a channel.
+const (
+	Running = "running"
+	Stopped = "stopped" // by the error that its status tells; what was committed is safe
+)
+
+// Status is where a channel stands. Hashes are base64 in JSON, as Fabric's peer prints them.
+type Status struct {
+	Channel           string  `json:"channel"`
+	State             string  `json:"state"`
+	Error             string  `json:"error,omitempty"` // why it stopped
+	Height            uint64  `json:"height"`          // number of the next block
+	Highest           uint64  `json:"highest"`         // greatest height that any member claims, or our own
+	Lag               uint64  `json:"lag"`             // Highest - Height
+	CurrentBlockHash  []byte  `json:"currentBlockHash,omitempty"`
+	PreviousBlockHash []byte  `json:"previousBlockHash,omitempty"`
+	Config            uint64  `json:"config"`           // number of the config block in force
+	Mode              string  `json:"mode"`             // how the organization's leader is chosen: static, standby or dynamic
+	Leads             bool    `json:"leads"`            // this node pulls from the ordering service
+	Leader            string  `json:"leader,omitempty"` // peer ID of our organization's leader, if one is known
+	Source            *Source `json:"source,omitempty"` // nil unless Leads
+	Peers             []Peer  `json:"peers"`            // members, this node not among them
+}
+
+// Source is how a leader stands with the ordering service.
+type Source struct {
+	State    string    `json:"state"` // idle, connecting, streaming or failing
+	Since    time.Time `json:"since"`
+	Endpoint string    `json:"endpoint,omitempty"` // address of the orderer; empty when not connected
+	Failures int       `json:"failures"`           // in a row
+	Error    string    `json:"error,omitempty"`    // why the last stream broke
+	Blocks   uint64    `json:"blocks"`             // taken since the start
+}
+
+// Peer is another node: a member of our channels, or one that is connected.
+type Peer struct {
+	ID        string       `json:"id"`
+	MSPID     string       `json:"mspid,omitempty"` // empty when it has not shown who it is
+	Addresses []string     `json:"addresses,omitempty"`
+	Alive     bool         `json:"alive"` // heard of lately
+	Connected bool         `json:"connected"`
+	LastSeen  time.Time    `json:"lastSeen,omitzero"`
+	Channels  []Membership `json:"channels,omitempty"`
+}
+
+// Membership is what a peer says about its copy of a channel.
+type Membership struct {
+	Channel string `json:"channel"`
+	Height  uint64 `json:"height"`
+	Leader  bool   `json:"leader"` // pulls from the ordering service for its organization
+}
+
+// Version says what runs.
+type Version struct {
+	Version   string `json:"version"`
+	CommitSHA string `json:"commitSHA"`
+	Go        string `json:"go"`
+	OSArch    string `json:"osArch"`
+	PeerID    string `json:"peerId,omitempty"`
+	MSPID     string `json:"mspid,omitempty"`
+}
+
+// channelList and peerList are the bodies of the two lists, and failure that of an error.
+type (
+	channelList struct {
+		Channels []Status `json:"channels"`
+	}
+	peerList struct {
+		Peers []Peer `json:"peers"`
+	}
+	failure struct {
+		Error string `json:"error"`
+	}
+)

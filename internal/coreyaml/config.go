@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package coreyaml
+
+import (
+	"path/filepath"
+	"time"
+)
+
+// Defaults of weft's own keys.
+const (
+	DefaultOperationsAddress = "127.0.0.1:9543" // a stock peer has 9443
+	DefaultFullMesh          = 300
+	DefaultMembers           = 64
+)
+
+// defaultFileSystemPath is where a stock core.yaml keeps a peer's data.
+const defaultFileSystemPath = "/var/hyperledger/production"
+
+// Config is a checked configuration. File names in it are absolute or relative to the working directory.
+type Config struct {
+	File string // the core.yaml that was read
+
+	ID             string // peer.id: for people alone
+	MSPID          string // peer.localMspId
+	MSPPath        string // peer.mspConfigPath: folder with the local MSP
+	FileSystemPath string // peer.fileSystemPath
+
+	Gossip     Gossip
+	Deliver    Deliver
+	Operations Operations
+
+	// MetricsProvider is "prometheus" or "disabled" (metrics.provider; statsd counts as disabled, with a warning).
+	MetricsProvider string
+
+	// ListenAddresses are the multiaddrs of libp2p (weft.listenAddresses).
+	ListenAddresses []string
+	// Endpoint and ExternalEndpoint say how the own organization and the others reach us: host:port or a multiaddr,
+	// or "" (weft.endpoint, weft.externalEndpoint). See [Config.InternalAddrs] and [Config.ExternalAddrs].
+	Endpoint, ExternalEndpoint string
+	// Bootstrap are members of the own organization, each host:port or a multiaddr (weft.bootstrap).
+	Bootstrap []string
+	// OrgSecret salts the name of the organization's topic; "" for the default (weft.orgSecret).
+	OrgSecret string
+	// AnchorOverrides maps host:port of anchor peers to the weft nodes beside them (weft.anchorOverrides).
+	AnchorOverrides map[string]string
+	// FullMesh is up to how many members there is a connection to each (weft.relay.fullMeshMax).
+	FullMesh int
+	// Members is the number of members that limits are made for (weft.members).
+	Members int
+
+	// Notes say which settings of the file have no effect here, and why. They are to be logged once, as information.
+	Notes []string
+	// Warnings name settings that work and are seldom what was meant.
+	Warnings []string
+
+	dataDir string // weft.dataDir, or ""
+}
+
+// Gossip is what means the same here of peer.gossip.
+type Gossip struct {
+	UseLeaderElection, OrgLeader *bool // nil: not given; see [Config.LeaderMode]
+
+	AliveTimeInterval      time.Duration // 5 s
+	AliveExpirationTimeout time.Duration // 5 x AliveTimeInterval
+	MsgExpirationFactor    int           // 20
+
+	Election Election
+}
+
+// Election is peer.gossip.election.
+type Election struct {
+	StartupGracePeriod       time.Duration // 15 s
+	MembershipSampleInterval time.Duration // 1 s
+	LeaderAliveThreshold     time.Duration // 10 s
+	LeaderElectionDuration   time.Duration // 5 s
+}
+
+// Deliver is how a leader talks to the ordering service: peer.deliveryclient, peer.keepalive.deliveryClient and peer.tls.
+type Deliver struct {
+	ReconnectBackoffThreshold   time.Duration // longest pause between two attempts; 1 h
+	ReconnectTotalTimeThreshold time.Duration // how long a leader by election tries before it gives up; 1 h
+	ConnTimeout                 time.Duration // 3 s
+	KeepaliveInterval           time.Duration // 60 s
+	KeepaliveTimeout            time.Duration // 20 s
+
+	AddressOverrides []AddressOverride
+
+	// ClientCert and ClientKey are PEM files for orderers that want mutual TLS. Both are "" unless
+	// peer.tls.clientAuthRequired is true.
+	ClientCert, ClientKey string
+}
+
+// AddressOverride replaces an orderer endpoint of channel configurations.
+type AddressOverride struct {
+	From, To    string // host:port
+	CACertsFile string // PEM file with the roots that To is trusted by; "" for those of the channel configuration
+}
+
+// Operations is where /metrics and the like are served: weft.operations.
+type Operations struct {
+	ListenAddress string // host:port
+	TLS           OperationsTLS
+}
+
+// OperationsTLS is weft.operations.tls. All names are PEM files.
+type OperationsTLS struct {
+	Enabled            bool
+	Cert, Key          string
+	ClientAuthRequired bool
+	ClientRootCAs      []string
+}
+
+// LeaderMode says who decides whether this peer pulls blocks from the ordering service for its organization.
+type LeaderMode int
+
+// Leader modes.
+const (
+	Unspecified LeaderMode = iota // never returned
+	Static                        // always this peer
+	Dynamic                       // the organization's peers elect one
+	Standby                       // never this peer
+)
+
+func (m LeaderMode) String() string {
+	switch m {
+	case Static:
+		return "static"
+	case Dynamic:
+		return "dynamic"
+	case Standby:
+		return "standby"
+	}
+	return "unspecified"
+}
+
+// LeaderMode follows from peer.gossip.orgLeader and peer.gossip.useLeaderElection: true for the one is Static, true for the other
+// is Dynamic, which is also the default; useLeaderElection false without a static leader is Standby. Load refuses both.
+func (c *Config) LeaderMode() LeaderMode {
+	switch elect := c.Gossip.UseLeaderElection; {
+	case c.Gossip.OrgLeader != nil && *c.Gossip.OrgLeader:
+		return Static
+	case elect == nil || *elect:
+		return Dynamic
+	}
+	return Standby
+}
+
+// DataDir is the folder of all that weft keeps: weft.dataDir, by default "weft" below peer.fileSystemPath.
+func (c *Config) DataDir() string {
+	if c.dataDir != "" {
+		return c.dataDir
+	}
+	return filepath.Join(c.FileSystemPath, "weft")
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package leader
+
+import (
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// Candidate is a living member of our organization in the channel, as its newest heartbeat shows it.
+type Candidate struct {
+	ID       peer.ID
+	Height   uint64    // number of blocks it claims to have
+	Leads    bool      // it claims to lead
+	LastSeen time.Time // when that heartbeat came, by the clock of [Election.Step]'s now
+}
+
+// Input is what an election decides upon.
+type Input struct {
+	Self   peer.ID
+	Height uint64 // our number of blocks
+	// Highest is the greatest height that we believe to exist in the channel, of any organization; 0 if nothing is known. Whoever can set it
+	// can make leaders change, once in MaxLagTime at most: better the number of a verified header than a claim.
+	Highest uint64
+	// CanPull says that our source of blocks works or has not been tried. It is false when the source has been failing for a while.
+	CanPull bool
+	// Joining says that our view is known not to be complete: connections to our organization are still being made. The election then waits,
+	// StartupGracePeriod at most.
+	Joining bool
+	Peers   []Candidate // all others, in any order; who has died or left is not among them
+}
+
+// Decision is what [Election.Step] answers.
+type Decision struct {
+	Lead   bool      // we lead: pull, and say so in our heartbeats
+	Leader peer.ID   // who leads as far as we know, ourselves included; "" if nobody does
+	Wake   time.Time // Step must run again then, even if nothing has happened; zero: never
+	Reason Reason
+}
+
+// Reason says in words why a decision is as it is, for logs and status pages.
+type Reason string
+
+// The reasons. The last four are those of a Step in which a leader steps down.
+const (
+	Settling   Reason = "waiting for a complete view"
+	Waiting    Reason = "waiting for a better candidate"
+	Resting    Reason = "letting others try"
+	Following  Reason = "following the leader"
+	Leading    Reason = "leading"
+	Outranked  Reason = "another leader stays"
+	CannotPull Reason = "the ordering service cannot be reached"
+	Behind     Reason = "too far behind"
+	Failed     Reason = "the delivery has ended"
+)
+
+// Election decides who of an organization leads in one channel. It is pure: it reads no clock, starts nothing, and may be used by one
+// goroutine at a time. All members run the same rules on nearly the same view; where views differ for a moment there may be two leaders, or
+// none, which costs bandwidth or time and never blocks, because blocks prove themselves.
+//
+// The rules are in docs/spec/election.md. Files: timing.go settings, sight.go what is remembered of others, rank.go who is better, stand.go
+// the way to the lead, hold.go keeping it against other leaders, yield.go giving it up.
+type Election struct {
+	t     Timing
+	clock clock
+	seen  map[peer.ID]*sight
+	steps uint64
+
+	leader  peer.ID   // whom we follow, ourselves when we lead
+	leading bool      // we lead
+	since   time.Time // of our lead
+	out     time.Time // until then others are better than we, because we gave up
+	pause   time.Time // until then we do not lead even alone
+	lag     stall     // of our own height
+
+	met     bool      // there was somebody else once
+	arrived time.Time // when the view last gained somebody, or a claim went stale
+	without time.Time // since when nobody has led; zero: somebody leads
+	opened  time.Time // since when candidates stand, in order; zero: not yet
+}
+
+// NewElection returns an election in which nothing is known, or what is wrong with the timing.
+func NewElection(t Timing) (*Election, error) {
+	if err := t.Validate(); err != nil {
+		return nil, err
+	}
+	return &Election{t: t.orDefault(), seen: make(map[peer.ID]*sight)}, nil
+}
+
+// Step looks at the world as it is now and decides. It is to be called when anything in the Input has changed, and at the Wake of the
+// decision before. A now before that of an earlier Step counts as that one.
+func (e *Election) Step(now time.Time, in Input) Decision {
+	e.clock.start(now)
+	if e.steps == 0 {
+		e.arrived = e.clock.now
+	}
+	peers := e.look(in)
+	reason := e.decide(in, peers)
+	return Decision{Lead: e.leading, Leader: e.leader, Wake: e.clock.wake, Reason: reason}
+}
+
+func (e *Election) decide(in Input, peers []candidate) Reason {
+	if !e.leading {
+		return e.stand(in, peers)
+	}
+	rival, lost := e.outranked(in, peers)
+	if lost {
+		e.leading = false
+		e.follow(rival)
+		return Outranked
+	}
+	if why, gone := e.gives(in, peers); gone {
+		e.resign()
+		return why
+	}
+	return Leading
+}
+
+// Yield steps down because leading has failed by itself: others are to try, and if there is nobody else, we ourselves after
+// LeaderElectionDuration. Step must follow.
+func (e *Election) Yield(now time.Time) {
+	e.clock.start(now)
+	e.pause = e.clock.now.Add(e.t.LeaderElectionDuration)
+	e.resign()
+}
+
+// clock is the time of one Step, and the earliest of the deadlines that were looked at and have not come.
+type clock struct{ now, wake time.Time }
+
+func (c *clock) start(now time.Time) {
+	if now.After(c.now) {
+		c.now = now
+	}
+	c.wake = time.Time{}
+}
+
+// past reports whether a deadline has come. If not, it wakes us.
+func (c *clock) past(deadline time.Time) bool {
+	if !c.now.Before(deadline) {
+		return true
+	}
+	if c.wake.IsZero() || deadline.Before(c.wake) {
+		c.wake = deadline
+	}
+	return false
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package leader
+
+import (
+	"cmp"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// runner is one who could lead, as we see it.
+type runner struct {
+	id     peer.ID
+	height uint64
+	out    bool // gave up a while ago, or cannot pull
+}
+
+// rank returns how many are better than we. The order is: who has not given up, who is not far behind the best of those, lowest bytes of the
+// peer ID.
+func (e *Election) rank(in Input, peers []candidate) (ahead int) {
+	self := runner{in.Self, in.Height, e.retired(in)}
+	field := []runner{self}
+	for _, p := range peers {
+		field = append(field, runner{p.ID, p.Height, e.passed(p)})
+	}
+	best := e.best(field)
+	for _, r := range field {
+		if e.better(r, self, best) {
+			ahead++
+		}
+	}
+	return ahead
+}
+
+// best is the height by which others are behind: the greatest one of those that have not given up, or of all if all have.
+func (e *Election) best(field []runner) (in uint64) {
+	var all uint64
+	able := false
+	for _, r := range field {
+		all = max(all, r.height)
+		if !r.out {
+			in, able = max(in, r.height), true
+		}
+	}
+	if !able {
+		return all
+	}
+	return in
+}
+
+func (e *Election) better(a, b runner, best uint64) bool {
+	return cmp.Or(
+		compareBool(a.out, b.out),
+		compareBool(e.behind(a.height, best), e.behind(b.height, best)),
+		cmp.Compare(a.id, b.id),
+	) < 0
+}
+
+// compareBool orders false before true.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	default:
+		return 1
+	}
+}
+
+// behind reports whether a height is far below another.
+func (e *Election) behind(height, of uint64) bool {
+	return of > height && of-height > e.t.MaxLag
+}
+
+// retired reports whether others should lead rather than we.
+func (e *Election) retired(in Input) bool { return !in.CanPull || !e.clock.past(e.out) }
+
+// passed reports whether others should lead rather than p.
+func (e *Election) passed(p candidate) bool { return p.stuck || !e.clock.past(p.out) }
