@@ -80,9 +80,13 @@ func (c *Channel) block(ctx context.Context, number uint64) (*common.Block, erro
 // Members are the members of the channel that we have heard of, dead ones included, sorted by peer ID; not ourselves.
 func (c *Channel) Members() []Member { return c.tracker.Members() }
 
-// Leader is a member of our organization that says it pulls the channel from the ordering service, or ourselves; false if
-// nobody does.
+// Leader is the member of our organization that pulls the channel from the ordering service, as far as we know; it may be
+// ourselves. False if nobody does.
 func (c *Channel) Leader() (peer.ID, bool) {
+	if c.elector != nil {
+		id := c.elector.Leader()
+		return id, id != ""
+	}
 	if c.puller != nil {
 		return c.node.ID(), true
 	}
@@ -103,7 +107,7 @@ func (c *Channel) Status() Status {
 	living, _ := c.tracker.Count()
 	s := Status{
 		Channel: c.id, Height: at.Height, Head: at.Head, Highest: c.sync.Highest(), Config: at.Bundle.Number(),
-		Members: living, Leads: c.puller != nil,
+		Members: living, Leads: c.leads(),
 	}
 	if c.puller != nil {
 		s.Source = c.puller.Status()
@@ -173,7 +177,7 @@ func (c *Channel) poke() { c.beacon.Poke() }
 func (c *Channel) state() membership.ChannelState {
 	at := c.sync.Position()
 	return membership.ChannelState{
-		Scope: c.announcements.Name, Height: at.Height, HeadHash: at.Head, Config: at.Bundle.Number(), Leader: c.puller != nil,
+		Scope: c.announcements.Name, Height: at.Height, HeadHash: at.Head, Config: at.Bundle.Number(), Leader: c.leads(),
 	}
 }
 

@@ -53,7 +53,7 @@ func (a *announcer) old(number uint64) bool {
 
 // settle hears of every commit.
 func (a *announcer) settle() {
-	if a.c.puller == nil {
+	if !a.c.leads() {
 		return
 	}
 	select {

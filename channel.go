@@ -34,8 +34,9 @@ type Channel struct {
 	members       *topics.Topic       // heartbeats that other organizations may hear
 	tracker       *membership.Tracker // who is here
 	beacon        *membership.Beacon  // tells others that we are here
-	puller        *leader.Puller      // nil unless we lead
-	orderers      *deliver.Client     // nil unless we lead and pull from the ordering service
+	puller        *leader.Puller      // nil if we never lead
+	elector       *leader.Elector     // nil unless our organization elects its leader
+	orderers      *deliver.Client     // nil if we never lead, or pull from somewhere else
 	announcer     *announcer          // what we pulled and have to announce
 	admitted      atomic.Pointer[admissions]
 	leaving       atomic.Bool
@@ -52,6 +53,7 @@ type Channel struct {
 //	                              sync -> announcer -> announcements -> other peers
 //	other peers -> announcements -> judge -> sync
 //	other peers -> members, organization's topic -> tracker -> keeper, sync
+//	tracker -> elector -> puller, beacon
 //	sync -> beacon -> other peers
 func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, j *joinConfig) (err error) {
 	n, salt := c.node, block.HeaderHash(genesis.Header)
@@ -79,10 +81,13 @@ func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, 
 	if c.beacon, err = membership.NewBeacon(membership.BeaconConfig{
 		Scope: c.members.Name, Interval: n.timing.AliveInterval, Sequence: &n.sequence,
 		Compose: c.compose, Publish: c.members.Publish, Record: n.myRecord, Signer: n.signer, Log: n.log,
-	}); err != nil || !j.leads {
+	}); err != nil || j.role == standsBy {
 		return err
 	}
-	return c.lead(j)
+	if err = c.lead(j); err != nil || j.role == leads {
+		return err
+	}
+	return c.elect(j)
 }
 
 // lead makes the puller of a leader.
@@ -113,7 +118,10 @@ func (c *Channel) run(ctx context.Context) error {
 	if !c.node.hidden() {
 		parts = append(parts, c.beacon.Run)
 	}
-	if c.puller != nil {
+	switch {
+	case c.elector != nil:
+		parts = append(parts, c.elector.Run)
+	case c.puller != nil:
 		parts = append(parts, c.puller.Run)
 	}
 	for _, part := range parts {
@@ -216,6 +224,7 @@ func (c *Channel) membersChanged(changes []membership.Change) {
 			c.sync.Gone(change.Member.ID)
 		}
 	}
+	c.reconsider()
 	c.node.want()
 }
 

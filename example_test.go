@@ -53,7 +53,7 @@ func Example() {
 	// The other peer knows the genesis block and where a member of its organization is.
 	following, stop := newNode(ctx, second, network.identity("peer1"), filepath.Join(dir, "peer1"), weft.WithBootstrap(address(first)))
 	defer stop()
-	channel, err := following.Join(ctx, network.genesis)
+	channel, err := following.Join(ctx, network.genesis, weft.AsFollower())
 	check(err)
 
 	// Committed blocks, verified, in order, each once; the loop would go on with those still to come.

@@ -119,7 +119,8 @@ func newConfig(opts []Option) (config, error) {
 
 // joinConfig is what the options of Join set.
 type joinConfig struct {
-	leads     bool
+	role      role
+	election  leader.Timing
 	source    Source
 	ledger    Ledger
 	dial      func(ctx context.Context, addr string) (net.Conn, error)
@@ -131,9 +132,27 @@ type joinConfig struct {
 // JoinOption changes a default of Join.
 type JoinOption func(*joinConfig)
 
-// AsLeader makes this node its organization's static leader of the channel (peer.gossip.orgLeader): it pulls the blocks
-// from the ordering service and announces them.
-func AsLeader() JoinOption { return func(c *joinConfig) { c.leads = true } }
+// role is a node's part in pulling its organization's blocks from the ordering service.
+type role int
+
+const (
+	elected  role = iota // whoever the members of the organization elect pulls
+	leads                // always pulls
+	standsBy             // never pulls
+)
+
+// AsLeader makes this node a static leader of its organization in the channel (peer.gossip.orgLeader): it always pulls the
+// blocks from the ordering service and announces them. The default is that the organization's members elect one of them.
+func AsLeader() JoinOption { return func(c *joinConfig) { c.role = leads } }
+
+// AsFollower keeps this node out of the election: it never pulls from the ordering service, whoever else does not.
+func AsFollower() JoinOption { return func(c *joinConfig) { c.role = standsBy } }
+
+// WithElection says how patient the election of a leader is (peer.gossip.election, weft.election). Zero fields stand for the
+// defaults.
+func WithElection(t leader.Timing) JoinOption {
+	return func(c *joinConfig) { c.role, c.election = elected, t }
+}
 
 // WithSource makes a leader pull from s instead of the channel's ordering service.
 func WithSource(s Source) JoinOption { return func(c *joinConfig) { c.source = s } }

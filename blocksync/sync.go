@@ -249,6 +249,13 @@ func (s *Sync) Highest() uint64 {
 	return max(s.at.Height, s.planner.Highest())
 }
 
+// VerifiedHeight is one more than the highest number whose header we know to be signed: committed, or on the header tip.
+func (s *Sync) VerifiedHeight() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(s.at.Height, s.tip.Height())
+}
+
 // HashAt is the header hash of a committed block or of one on the header tip, nil if there is none.
 func (s *Sync) HashAt(number uint64) []byte {
 	s.mu.Lock()

@@ -14,6 +14,14 @@ func NewTip() *Tip { return &Tip{hashes: map[uint64][]byte{}} }
 // HashAt is the hash of the verified header with that number, nil if there is none.
 func (t *Tip) HashAt(number uint64) []byte { return t.hashes[number] }
 
+// Height is one more than the highest number on the tip, 0 if the tip is empty.
+func (t *Tip) Height() (height uint64) {
+	for number := range t.hashes {
+		height = max(height, number+1)
+	}
+	return height
+}
+
 // Extend adds a verified header. Whoever calls it has checked that it links.
 func (t *Tip) Extend(number uint64, hash []byte) { t.hashes[number] = hash }
 

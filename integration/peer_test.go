@@ -125,9 +125,11 @@ func (p *testPeer) bootstrap() []string {
 	return addrs
 }
 
+// join joins the channel, as a follower unless opts say otherwise.
 func (p *testPeer) join(opts ...weft.JoinOption) {
+	opts = append([]weft.JoinOption{weft.AsFollower(), weft.WithOrdererDialer(p.dialOrderer)}, opts...)
 	var err error
-	p.channel, err = p.weft.Join(context.Background(), p.net.genesis, append(opts, weft.WithOrdererDialer(p.dialOrderer))...)
+	p.channel, err = p.weft.Join(context.Background(), p.net.genesis, opts...)
 	require.NoError(p.net.t, err)
 }
 

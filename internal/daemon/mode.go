@@ -19,9 +19,13 @@ func leadership(core *coreyaml.Config) []weft.JoinOption {
 	case coreyaml.Static:
 		return []weft.JoinOption{weft.AsLeader()}
 	case coreyaml.Standby:
-		return nil
+		return []weft.JoinOption{weft.AsFollower()}
 	default:
-		return []weft.JoinOption{weft.AsLeader()} // ELECTION: replace this line by weft.WithElection(leader.Timing{...})
+		e := core.Gossip.Election
+		return []weft.JoinOption{weft.WithElection(leader.Timing{
+			StartupGracePeriod: e.StartupGracePeriod, MembershipSampleInterval: e.MembershipSampleInterval,
+			LeaderAliveThreshold: e.LeaderAliveThreshold, LeaderElectionDuration: e.LeaderElectionDuration,
+		})}
 	}
 }
 

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package weft
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/leader"
+)
+
+// failing is how long a source may fail before its leader counts as one that cannot pull: some retries, so that an orderer
+// that restarts, or one of several that is gone, changes no leader.
+const failing = 5 * time.Second
+
+// elect makes the elector, which pulls whenever we are elected.
+func (c *Channel) elect(j *joinConfig) (err error) {
+	c.elector, err = leader.NewElector(leader.ElectorConfig{
+		Channel: c.id, Timing: j.election, Input: c.electorate, Lead: c.pull, Changed: c.elected,
+		Metrics: c.node.leaders, Log: c.node.log,
+	})
+	return err
+}
+
+// electorate is what the election decides upon: ourselves, and the living members of our organization in the channel.
+func (c *Channel) electorate() leader.Input {
+	in := leader.Input{
+		Self: c.node.ID(), Height: c.Height(), Highest: c.sync.VerifiedHeight(), CanPull: c.canPull(),
+	}
+	for _, m := range c.tracker.Alive() {
+		if m.MSPID == c.node.MSPID() {
+			in.Peers = append(in.Peers, leader.Candidate{ID: m.ID, Height: m.State.Height, Leads: m.State.Leader, LastSeen: m.LastSeen})
+		}
+	}
+	return in
+}
+
+// canPull says whether the source works, has not been tried, or has not been failing for long.
+func (c *Channel) canPull() bool {
+	s := c.puller.Status()
+	return s.State != leader.Failing || now().Sub(s.Since) < failing
+}
+
+// pull pulls while we lead, and has the election look at the source every second.
+func (c *Channel) pull(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var looks sync.WaitGroup
+	defer looks.Wait()
+	defer cancel()
+	looks.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				c.elector.Wake()
+			}
+		}
+	})
+	return c.puller.Run(ctx)
+}
+
+// elected hears that there is another leader, or that we begin or cease to lead: others must hear it at once.
+func (c *Channel) elected(peer.ID, bool) {
+	c.poke()
+	c.node.org.beacon.Poke()
+}
+
+// reconsider tells the election that the view has changed.
+func (c *Channel) reconsider() {
+	if c.elector != nil {
+		c.elector.Wake()
+	}
+}
+
+// leads says whether we pull from the ordering service now.
+func (c *Channel) leads() bool {
+	if c.elector != nil {
+		return c.elector.Leads()
+	}
+	return c.puller != nil
+}
