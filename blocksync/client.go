@@ -13,6 +13,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/blocksync/pb"
 	"github.com/weft-p2p/weft/internal/stream"
 	"github.com/weft-p2p/weft/msp/channelconfig"
@@ -68,9 +69,13 @@ func (s *Sync) do(ctx context.Context, f Fetch) {
 	}
 	r.Failed, r.Lied, r.Late = err != nil, errors.Is(err, ErrAnswer), context.Cause(ctx) == errLate
 	s.metrics.fetched(r)
+	known := r.Elsewhere != "" && s.MayAsk(r.Elsewhere)
 	s.plan(func(now time.Time) {
 		delete(s.flights, f)
 		s.planner.Done(now, f, r)
+		if known {
+			s.planner.Have(now, r.Elsewhere, f.From+1)
+		}
 	})
 }
 
@@ -118,6 +123,13 @@ func request(ctx context.Context, h host.Host, scope string, f Fetch, limit uint
 		return r, noEOF(err)
 	}
 	r.Height = head.Height
+	if head.Status == pb.Status_STATUS_ELSEWHERE {
+		r.Elsewhere, err = peer.IDFromBytes(head.Elsewhere)
+		if err != nil {
+			return r, fmt.Errorf("%w: elsewhere: %w", ErrAnswer, err)
+		}
+		return r, nil
+	}
 	if head.Status != pb.Status_STATUS_OK {
 		return r, fmt.Errorf("%w: %s", ErrStatus, head.Status)
 	}

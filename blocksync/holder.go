@@ -16,6 +16,8 @@ const (
 	// many failures as lieFailures. After giveUp failures its claim is forgotten until it makes a new one.
 	penaltyMin, penaltyMax = 200 * time.Millisecond, 30 * time.Second
 	lieFailures, giveUp    = 4, 8
+	// maxSentOn is how often a peer may send us to somebody else before that counts as a failure.
+	maxSentOn = 4
 )
 
 // holder is what the planner knows of a peer.
@@ -25,6 +27,7 @@ type holder struct {
 	proved   int    // how often blocks of its were committed
 	barred   time.Time
 	seen     uint64 // order of the last sign of life: the latest is asked first
+	sentOn   int    // how often it sent us to somebody else since one of its blocks was committed
 }
 
 // done takes the end of a fetch. What the peer says of its height replaces what it claimed before the fetch was started. A
@@ -40,6 +43,8 @@ func (h *holder) done(now time.Time, f *flight, r Result) {
 	case r.Late && now.Sub(f.since) < hedgeMin: // it was not slow, others were faster
 	case r.Lied:
 		h.fail(now, lieFailures)
+	case r.Elsewhere != "" && h.sentOn < maxSentOn:
+		h.sentOn++
 	case r.Failed || r.Got == 0:
 		h.fail(now, 1)
 	}
@@ -94,7 +99,7 @@ func (p *Planner) Lied(now time.Time, id peer.ID) {
 // Proved records that a block of this peer was committed.
 func (p *Planner) Proved(id peer.ID) {
 	if h := p.holders[id]; h != nil {
-		h.proved, h.failures = h.proved+1, 0
+		h.proved, h.failures, h.sentOn = h.proved+1, 0, 0
 	}
 }
 

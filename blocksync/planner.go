@@ -41,6 +41,8 @@ type Result struct {
 	Failed bool   // it ended otherwise than the protocol wants
 	Lied   bool   // it failed because of what the peer said, which no honest peer says
 	Late   bool   // it was cancelled because others had brought all of it
+	// Elsewhere is whom the peer said to ask instead: it was busy, and that one has just received the first of the blocks.
+	Elsewhere peer.ID
 }
 
 // flight is a fetch under way.

@@ -85,13 +85,29 @@ func (s *Sync) serve(ctx context.Context, st *stream.Stream, q *pb.Request) erro
 	if q.From >= height {
 		return s.respond(st, pb.Status_STATUS_NOT_FOUND, height)
 	}
-	last := min(q.To, height-1)
-	for number, sent := q.From, 0; number <= last && sent < ResponseBytes; number++ {
+	blocks := span{q.From, min(q.To, height-1)}
+	size := s.estimate(blocks)
+	instead, err := s.uploads.enter(ctx, st.Remote(), blocks, size)
+	switch {
+	case err != nil:
+		return s.respond(st, pb.Status_STATUS_UNAVAILABLE, height)
+	case instead != "":
+		s.metrics.served(pb.Status_STATUS_ELSEWHERE)
+		return st.Write(&pb.Response{Status: pb.Status_STATUS_ELSEWHERE, Height: height, Elsewhere: []byte(instead)})
+	}
+	got, err := s.answer(ctx, st, blocks, height)
+	s.uploads.leave(st.Remote(), size, got)
+	return err
+}
+
+// answer sends blocks, as many as an answer may have, and returns those that were sent, nil if none.
+func (s *Sync) answer(ctx context.Context, st *stream.Stream, blocks span, height uint64) (got *span, err error) {
+	for number, sent := blocks.first, 0; number <= blocks.last && sent < ResponseBytes; number++ {
 		raw, release, err := s.read(ctx, st, number)
 		if err != nil {
-			return s.cutShort(st, number, q.From, height, err)
+			return got, s.cutShort(st, number, blocks.first, height, err)
 		}
-		if number == q.From {
+		if number == blocks.first {
 			err = s.respond(st, pb.Status_STATUS_OK, height)
 		}
 		if err == nil {
@@ -99,11 +115,19 @@ func (s *Sync) serve(ctx context.Context, st *stream.Stream, q *pb.Request) erro
 		}
 		release()
 		if err != nil {
-			return err
+			return got, err
 		}
 		sent += len(raw)
+		got = &span{blocks.first, number}
 	}
-	return nil
+	return got, nil
+}
+
+// estimate is how big an answer is going to be, taking all blocks to be as big as the one that was committed last.
+func (s *Sync) estimate(blocks span) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int(min(uint64(s.size)*(blocks.last-blocks.first+1), ResponseBytes))
 }
 
 // cutShort ends an answer because a block cannot be read or there is no memory for it. A prefix is an answer too.

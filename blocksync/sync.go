@@ -79,6 +79,8 @@ type Sync struct {
 	reading chan struct{} // held while a block is read for a peer and not accounted for yet
 	stopped chan struct{} // closed when Run ends
 
+	uploads uploads
+
 	mu      sync.Mutex // guards all below
 	at      Position
 	ending  uint64 // height once the append under way is done, or that of the last one
@@ -86,6 +88,7 @@ type Sync struct {
 	tip     *Tip
 	planner *Planner
 	flights map[Fetch]context.CancelFunc // requests under way
+	size    int                          // of the block that was committed last, in bytes
 	fault   *fault                       // what was wrong with our own source's last block; Submit returns it once
 	moved   chan struct{}                // closed and replaced at each commit and whenever candidates are dropped
 }

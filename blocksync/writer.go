@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/msp/channelconfig"
+	"google.golang.org/protobuf/proto"
 )
 
 // A batch shares one sync of the disk; it is what is there, up to these bounds, and never waited for.
@@ -150,6 +151,7 @@ func (s *Sync) advance(b batch, height uint64) {
 		}
 	}
 	s.at = Position{Height: height, Head: s.Verifier.PreviousHash(), Bundle: s.Verifier.Bundle()}
+	s.size = proto.Size(b.blocks[len(b.blocks)-1])
 	s.buffer.Advance(height)
 	s.tip.Advance(height)
 	for _, id := range b.from {

@@ -31,7 +31,8 @@ const (
 	Status_STATUS_NOT_FOUND    Status = 2 // the first block of the range is not here (yet)
 	Status_STATUS_UNAUTHORIZED Status = 3 // no such channel here, or you may not read it: the two are not told apart
 	Status_STATUS_BAD_REQUEST  Status = 4
-	Status_STATUS_UNAVAILABLE  Status = 5 // shutting down, or the ledger cannot be read
+	Status_STATUS_UNAVAILABLE  Status = 5 // shutting down, too busy, or the ledger cannot be read
+	Status_STATUS_ELSEWHERE    Status = 6 // busy; the peer in elsewhere has just received the range
 )
 
 // Enum value maps for Status.
@@ -43,6 +44,7 @@ var (
 		3: "STATUS_UNAUTHORIZED",
 		4: "STATUS_BAD_REQUEST",
 		5: "STATUS_UNAVAILABLE",
+		6: "STATUS_ELSEWHERE",
 	}
 	Status_value = map[string]int32{
 		"STATUS_UNSPECIFIED":  0,
@@ -51,6 +53,7 @@ var (
 		"STATUS_UNAUTHORIZED": 3,
 		"STATUS_BAD_REQUEST":  4,
 		"STATUS_UNAVAILABLE":  5,
+		"STATUS_ELSEWHERE":    6,
 	}
 )
 
@@ -147,7 +150,8 @@ func (x *Request) GetTo() uint64 {
 type Response struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Status        Status                 `protobuf:"varint,1,opt,name=status,proto3,enum=weft.blocksync.v1.Status" json:"status,omitempty"`
-	Height        uint64                 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"` // of the server; 0 unless authorized
+	Height        uint64                 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`      // of the server; 0 unless authorized
+	Elsewhere     []byte                 `protobuf:"bytes,3,opt,name=elsewhere,proto3" json:"elsewhere,omitempty"` // peer ID, at most 64 bytes; only with STATUS_ELSEWHERE
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -194,6 +198,13 @@ func (x *Response) GetHeight() uint64 {
 		return x.Height
 	}
 	return 0
+}
+
+func (x *Response) GetElsewhere() []byte {
+	if x != nil {
+		return x.Elsewhere
+	}
+	return nil
 }
 
 // Chunk is a part of a block. The chunks of a block follow each other in order, the blocks of a range too; the stream is
@@ -266,21 +277,23 @@ const file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDesc = "" +
 	"\aRequest\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x0e\n" +
-	"\x02to\x18\x03 \x01(\x04R\x02to\"U\n" +
+	"\x02to\x18\x03 \x01(\x04R\x02to\"s\n" +
 	"\bResponse\x121\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x19.weft.blocksync.v1.StatusR\x06status\x12\x16\n" +
-	"\x06height\x18\x02 \x01(\x04R\x06height\"G\n" +
+	"\x06height\x18\x02 \x01(\x04R\x06height\x12\x1c\n" +
+	"\telsewhere\x18\x03 \x01(\fR\telsewhere\"G\n" +
 	"\x05Chunk\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
-	"\x04data\x18\x03 \x01(\fR\x04data*\x8e\x01\n" +
+	"\x04data\x18\x03 \x01(\fR\x04data*\xa4\x01\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tSTATUS_OK\x10\x01\x12\x14\n" +
 	"\x10STATUS_NOT_FOUND\x10\x02\x12\x17\n" +
 	"\x13STATUS_UNAUTHORIZED\x10\x03\x12\x16\n" +
 	"\x12STATUS_BAD_REQUEST\x10\x04\x12\x16\n" +
-	"\x12STATUS_UNAVAILABLE\x10\x05B'Z%github.com/weft-p2p/weft/blocksync/pbb\x06proto3"
+	"\x12STATUS_UNAVAILABLE\x10\x05\x12\x14\n" +
+	"\x10STATUS_ELSEWHERE\x10\x06B'Z%github.com/weft-p2p/weft/blocksync/pbb\x06proto3"
 
 var (
 	file_github_com_weft_p2p_weft_blocksync_pb_sync_proto_rawDescOnce sync.Once
