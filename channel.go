@@ -64,7 +64,7 @@ func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, 
 	})
 	c.members = topics.New(topics.Config{
 		Host: n.host, PubSub: n.pubsub, Log: n.log, Name: topics.Name(topics.Members, c.id, salt),
-		Judge: c.judgeHeartbeat, Members: c.readers, Neighbour: func(peer.ID) { c.poke() },
+		Judge: c.judgeHeartbeat, Members: c.readers, Neighbour: func(peer.ID) { c.poke() }, Greeting: greeting,
 	})
 	if c.sync, err = blocksync.New(blocksync.Config{
 		Channel: c.id, Scope: c.announcements.Name, Host: n.host, Ledger: c.ledger, Verifier: verifier,

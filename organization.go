@@ -4,6 +4,7 @@ package weft
 
 import (
 	"context"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
@@ -26,7 +27,7 @@ func newOrganization(n *Node) (o *organization, err error) {
 	o.topic = topics.New(topics.Config{
 		Host: n.host, PubSub: n.pubsub, Log: n.log,
 		Name:  topics.Name(topics.Organization, n.MSPID(), n.secret()),
-		Judge: o.judge, Members: o.members, Neighbour: func(peer.ID) { o.beacon.Poke() },
+		Judge: o.judge, Members: o.members, Neighbour: func(peer.ID) { o.beacon.Poke() }, Greeting: greeting,
 	})
 	o.tracker, err = membership.NewTracker(membership.TrackerConfig{
 		View:    membership.ViewConfig{Self: n.ID(), Timing: n.timing},
@@ -119,6 +120,9 @@ func (n *Node) openHeartbeat(topic string, data []byte) (*membership.Heartbeat, 
 	}
 	return h, topics.Accept
 }
+
+// greeting is how long new members get heartbeats on streams besides: two of gossipsub's own heartbeats, which make meshes.
+const greeting = 2 * time.Second
 
 // young is how many heartbeats of a node that has started are passed on to those who are not on the topic, so that it meets
 // them: one would do, but whoever hears it may not have authenticated us yet, or not have joined the channel.

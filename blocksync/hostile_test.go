@@ -183,7 +183,7 @@ func TestHostileServers(t *testing.T) {
 			return func(s network.Stream, q *pb.Request) {
 				_ = say(s, ok)
 				for number := q.From; number <= min(q.To, blocks); number++ {
-					nap(t, 9 * time.Second)
+					nap(t, 9*time.Second)
 					if say(s, whole(t, n.Blocks[number])) != nil {
 						return
 					}
@@ -194,7 +194,7 @@ func TestHostileServers(t *testing.T) {
 			return func(s network.Stream, q *pb.Request) {
 				_ = say(s, ok)
 				for say(s, chunk(q.From, 20<<20, make([]byte, blocksync.ChunkBytes))) == nil {
-					nap(t, 9 * time.Second)
+					nap(t, 9*time.Second)
 				}
 			}
 		}, 15 * time.Second},

@@ -14,10 +14,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/msp/channelconfig"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/proto"
 )
 
 // ErrStopped says that the sync has ended while somebody waited for it.
@@ -133,84 +131,6 @@ func (s *Sync) Run(ctx context.Context) error {
 	g.Go(func() error { s.fetch(ctx); return nil })
 	return g.Wait()
 }
-
-// Submit hands over a block of our own source and waits until there is room for it: that is the back-pressure to the
-// ordering service. It returns nil when the block is stored or not needed any more, ctx's error, [ErrStopped] when Run has
-// ended, or [ErrRejected] once after a block of our own source did not verify. After [ErrRejected] the source has to begin
-// again at the height: what it brought since is dropped.
-func (s *Sync) Submit(ctx context.Context, b *common.Block) error {
-	c, err := candidate(b, "")
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrRejected, err)
-	}
-	for {
-		outcome, moved, err := s.submit(c)
-		if err != nil || outcome != Full && outcome != Beyond {
-			return err
-		}
-		select {
-		case <-moved:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.stopped:
-			return ErrStopped
-		}
-	}
-}
-
-func (s *Sync) submit(c Candidate) (Outcome, <-chan struct{}, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f := s.fault; f != nil {
-		s.fault = nil
-		if c.Block.Header.GetNumber() > f.number { // otherwise the source has begun again already
-			return Stale, nil, f.err
-		}
-	}
-	outcome := s.buffer.Add(c)
-	if outcome == Stored {
-		wake(s.wakeup)
-	}
-	s.metrics.buffered(s.buffer.Len())
-	return outcome, s.moved, nil
-}
-
-// Offer hands over a block that a peer brought. It never waits; what is not stored can be fetched again.
-func (s *Sync) Offer(b *common.Block, from peer.ID) Outcome {
-	c, err := candidate(b, from)
-	if err != nil {
-		return Unusable
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	outcome := s.buffer.Add(c)
-	if outcome == Stored {
-		wake(s.wakeup)
-		wake(s.replan)
-	}
-	s.metrics.buffered(s.buffer.Len())
-	return outcome
-}
-
-// candidate takes from b what is vouched for, and leaves b alone: metadata is normalized, and fields that protobuf does not
-// know, which no hash and no signature covers, stay behind.
-func candidate(b *common.Block, from peer.ID) (Candidate, error) {
-	if b.GetHeader() == nil {
-		return Candidate{}, errNoHeader
-	}
-	h := b.Header
-	clean := &common.Block{
-		Header:   &common.BlockHeader{Number: h.Number, PreviousHash: h.PreviousHash, DataHash: h.DataHash},
-		Data:     &common.BlockData{Data: b.GetData().GetData()},
-		Metadata: b.Metadata,
-	}
-	if err := block.Normalize(clean); err != nil {
-		return Candidate{}, err
-	}
-	return Candidate{Block: clean, From: from, Size: proto.Size(clean)}, nil
-}
-
-var errNoHeader = errors.New("blocksync: block without a header")
 
 // Have says that a peer has all blocks below height: it announced the last of them, or told its height. If we lack any, it
 // is asked at once.

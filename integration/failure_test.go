@@ -3,11 +3,15 @@
 package integration_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/leader"
@@ -54,14 +58,18 @@ func TestPartitionHeals(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		there []int
-	}{{"with a leader on the far side", []int{2, 3, 4, 5}}, {"without a leader on the far side", []int{1, 4, 5}}} {
+		pause time.Duration // between the blocks that are ordered meanwhile
+	}{
+		{"with a leader on the far side", []int{2, 3, 4, 5}, 6 * time.Second},
+		{"without a leader on the far side", []int{1, 4, 5}, 6 * time.Second},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := newNet(t, wan, 2, 3)
 				n.startAll()
 				n.order(5, 4<<10, 50*time.Millisecond)
 				n.requireAll(time.Second, n.peers...)
-				n.partition(c.there)
+				n.partition(c.there, c.pause)
 				n.heal()
 				n.order(5, 4<<10, 50*time.Millisecond)
 				n.requireAll(time.Second, n.peers...)
@@ -71,8 +79,8 @@ func TestPartitionHeals(t *testing.T) {
 	}
 }
 
-// partition takes the given peers away for two minutes, during which blocks are ordered.
-func (n *testNet) partition(away []int) {
+// partition takes the given peers away while 20 blocks are ordered.
+func (n *testNet) partition(away []int, pause time.Duration) {
 	var here, there []*testPeer
 	for _, p := range n.peers {
 		if slices.Contains(away, p.number) {
@@ -83,7 +91,7 @@ func (n *testNet) partition(away []int) {
 	}
 	height := n.orderer.Height()
 	n.split(there...)
-	n.order(20, 4<<10, 6*time.Second)
+	n.order(20, 4<<10, pause)
 	n.requireAll(time.Second, here...)
 	n.requireMembers(here...)
 	for _, p := range there {
@@ -104,7 +112,21 @@ func (n *testNet) heal() {
 	connected := time.Since(start)
 	n.t.Logf("after the partition everybody was complete in %s, and connected to everybody in %s", complete, connected)
 	require.Less(n.t, complete, 65*time.Second)
-	require.Less(n.t, connected, 65*time.Second)
+	require.Less(n.t, connected, 65*time.Second, "%s", n.links())
+}
+
+// links says who is not connected to whom, and what is known of them.
+func (n *testNet) links() string {
+	var text strings.Builder
+	for _, p := range n.peers {
+		for _, o := range n.peers {
+			if o != p && p.host.Network().Connectedness(o.host.ID()) != network.Connected {
+				info, err := p.weft.FindPeer(context.Background(), o.host.ID())
+				fmt.Fprintf(&text, "peer %d is not connected to %d, knows %v %v\n", p.number, o.number, info.Addrs, err)
+			}
+		}
+	}
+	return text.String()
 }
 
 // meshed says whether everybody is connected to everybody.

@@ -45,6 +45,9 @@ func TestStrangerHearsNothing(t *testing.T) {
 		{"that speaks floodsub among members without a guard", true, []protocol.ID{pubsub.FloodSubID}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if testing.Short() && len(c.protocols) < len(pubsubProtocols) {
+				t.Skip("the others have all protocols")
+			}
 			synctest.Test(t, func(t *testing.T) {
 				n := newNet(t, lan, 2, 2)
 				for _, p := range n.peers {

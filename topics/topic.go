@@ -44,7 +44,10 @@ type Config struct {
 	Members func() []peer.ID
 	// Neighbour, if set, is called when a peer joins the topic: it has not heard what was said before.
 	Neighbour func(peer.ID)
-	Log       *slog.Logger
+	// Greeting is how long a new member that is on the topic gets everything on a stream as well: gossipsub takes peers into
+	// its mesh once a second, and what is said before reaches nobody.
+	Greeting time.Duration
+	Log      *slog.Logger
 }
 
 // Topic is one topic that we have joined. It spreads what is published and has every message judged.
@@ -52,8 +55,9 @@ type Topic struct {
 	Config
 	pushes *outbox
 
-	mu     sync.Mutex // guards joined
+	mu     sync.Mutex // guards all below
 	joined *pubsub.Topic
+	met    map[peer.ID]time.Time // members, since when
 }
 
 // New makes a topic; Run joins it.
@@ -164,11 +168,27 @@ func (t *Topic) Introduce(ctx context.Context, from peer.ID, data []byte) error 
 // push sends data to the members that are not on the topic, except to one.
 func (t *Topic) push(except peer.ID, data []byte) {
 	on := t.neighbours()
-	for _, id := range t.Members() {
-		if id != t.Host.ID() && id != except && !slices.Contains(on, id) {
+	for id, meshed := range t.meet(t.Members(), time.Now()) {
+		if id != t.Host.ID() && id != except && !(meshed && slices.Contains(on, id)) {
 			t.pushes.add(id, data)
 		}
 	}
+}
+
+// meet notes who the members are now, and says of each whether it has been one for long enough to be in a mesh.
+func (t *Topic) meet(members []peer.ID, now time.Time) map[peer.ID]bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	met, meshed := make(map[peer.ID]time.Time, len(members)), make(map[peer.ID]bool, len(members))
+	for _, id := range members {
+		since, known := t.met[id]
+		if !known {
+			since = now
+		}
+		met[id], meshed[id] = since, now.Sub(since) >= t.Greeting
+	}
+	t.met = met
+	return meshed
 }
 
 func (t *Topic) neighbours() []peer.ID {
