@@ -142,7 +142,7 @@ func ignoreClosed(err error) error {
 
 func (d *Daemon) operationsConfig(cfg Config) operations.Config {
 	o := operations.Config{
-		ListenAddress: d.core.Operations.ListenAddress, Health: d.health, LogSpec: cfg.LogSpec, Version: cfg.Version,
+		ListenAddress: d.core.Operations.ListenAddress, Health: d.health, LogSpec: cfg.LogSpec, Version: cfg.Version, Log: d.log,
 	}
 	if d.metrics != nil {
 		o.Gatherer = d.metrics
