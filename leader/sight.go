@@ -3,6 +3,8 @@
 package leader
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -26,7 +28,7 @@ type candidate struct {
 	*sight
 }
 
-// look compares the view with what is remembered and returns the peers whose heartbeats are fresh.
+// look compares the view with what is remembered and returns the peers whose heartbeats are fresh, by peer ID.
 func (e *Election) look(in Input) []candidate {
 	e.steps++
 	peers := make([]candidate, 0, len(in.Peers))
@@ -43,6 +45,7 @@ func (e *Election) look(in Input) []candidate {
 		}
 	}
 	e.forget()
+	slices.SortFunc(peers, func(a, b candidate) int { return cmp.Compare(a.ID, b.ID) })
 	return peers
 }
 
