@@ -154,11 +154,19 @@ func TestJoinAtStart(t *testing.T) {
 func TestTheSecondDaemonGetsNoAddressOfTheFirst(t *testing.T) {
 	n := newNetwork(t)
 	first := start(t, daemon.Config{Core: n.core(t, n.Org1, "peer0")})
+	udp, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer udp.Close()
+	_, port, err := net.SplitHostPort(udp.LocalAddr().String())
+	require.NoError(t, err)
 	for name, change := range map[string]struct {
 		core func(*coreyaml.Config)
 		says string
 	}{
-		"libp2p":     {func(c *coreyaml.Config) { c.ListenAddresses = []string{first.ListenAddress()} }, "change weft.listenAddresses"},
+		"libp2p": {func(c *coreyaml.Config) { c.ListenAddresses = []string{first.ListenAddress()} }, "change weft.listenAddresses"},
+		"QUIC": {func(c *coreyaml.Config) {
+			c.ListenAddresses = append(c.ListenAddresses, "/ip4/0.0.0.0/udp/"+port+"/quic-v1")
+		}, "change weft.listenAddresses"},
 		"operations": {func(c *coreyaml.Config) { c.Operations.ListenAddress = first.OperationsAddress().String() }, "weft.operations.listenAddress"},
 	} {
 		t.Run(name, func(t *testing.T) {
