@@ -62,7 +62,9 @@ func (e *Election) sight(in Input, p Candidate) *sight {
 	if s.step == e.steps {
 		return nil
 	}
-	s.alive = s.alive && s.step == e.steps-1
+	if s.step != e.steps-1 { // it was away
+		s.alive, s.stuck, s.rival, s.lag = false, false, time.Time{}, stall{}
+	}
 	s.step = e.steps
 	return s
 }
@@ -90,7 +92,8 @@ func (e *Election) live(p Candidate, s *sight) bool {
 // forget drops who is gone, once what it did last says nothing any more.
 func (e *Election) forget() {
 	for id, s := range e.seen {
-		if s.step != e.steps && !e.clock.now.Before(s.gave.Add(e.t.memory())) && !e.clock.now.Before(s.idle.Add(e.t.LeaderAliveThreshold)) {
+		gave, idle := s.gave.Add(e.t.memory()), s.idle.Add(e.t.LeaderAliveThreshold)
+		if s.step != e.steps && !e.clock.now.Before(gave) && !e.clock.now.Before(idle) {
 			delete(e.seen, id)
 		}
 	}
