@@ -11,5 +11,15 @@
 //	      ^                                  |
 //	      +---- back-off with jitter <-------+  the stream broke, or Submit refused the block
 //
+// With dynamic leaders, an [Elector] runs the Puller while its [Election] says that this node leads its organization in the channel. The
+// election knows no messages: it is a function of what membership knows of the others and the time.
+//
+//	view, height, state of the source --Input--> Election --Decision--> Elector --+-- Lead: Puller.Run, while we lead
+//	       |                            (pure, no clock)       ^                  +-- Changed --> heartbeat, which carries the claim
+//	       +------------------- Wake: something changed -------+
+//
+// Elector guarantees that at most one Lead runs at a time and none after Run. That an organization has one leader is what it tends to, within
+// a second mostly, and never a condition for blocks to be right.
+//
 // The package knows no network. Package leader/deliver has the Source that speaks Fabric's Deliver protocol.
 package leader

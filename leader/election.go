@@ -33,8 +33,10 @@ type Input struct {
 
 // Decision is what [Election.Step] answers.
 type Decision struct {
-	Lead   bool      // we lead: pull, and say so in our heartbeats
-	Leader peer.ID   // who leads as far as we know, ourselves included; "" if nobody does
+	Lead   bool    // we lead: pull, and say so in our heartbeats
+	Leader peer.ID // who leads as far as we know, ourselves included; "" if nobody does
+	// Tell says that a heartbeat should go out now: Lead has changed, or another leader does not seem to know that we stay.
+	Tell   bool
 	Wake   time.Time // Step must run again then, even if nothing has happened; zero: never
 	Reason Reason
 }
@@ -42,7 +44,7 @@ type Decision struct {
 // Reason says in words why a decision is as it is, for logs and status pages.
 type Reason string
 
-// The reasons. The last four are those of a Step in which a leader steps down.
+// The reasons. The last four are why a leader steps down.
 const (
 	Settling   Reason = "waiting for a complete view"
 	Waiting    Reason = "waiting for a better candidate"
@@ -52,7 +54,7 @@ const (
 	Outranked  Reason = "another leader stays"
 	CannotPull Reason = "the ordering service cannot be reached"
 	Behind     Reason = "too far behind"
-	Failed     Reason = "the delivery has ended"
+	Stopped    Reason = "stopping"
 )
 
 // Election decides who of an organization leads in one channel. It is pure: it reads no clock, starts nothing, and may be used by one
@@ -70,7 +72,8 @@ type Election struct {
 	leader  peer.ID   // whom we follow, ourselves when we lead
 	leading bool      // we lead
 	since   time.Time // of our lead
-	out     time.Time // until then others are better than we, because we gave up
+	told    time.Time // when our claim was last worth a heartbeat
+	gave    time.Time // when we last gave the lead up; zero: never
 	pause   time.Time // until then we do not lead even alone
 	lag     stall     // of our own height
 
@@ -95,9 +98,9 @@ func (e *Election) Step(now time.Time, in Input) Decision {
 	if e.steps == 0 {
 		e.arrived = e.clock.now
 	}
-	peers := e.look(in)
-	reason := e.decide(in, peers)
-	return Decision{Lead: e.leading, Leader: e.leader, Wake: e.clock.wake, Reason: reason}
+	reason := e.decide(in, e.look(in))
+	tell := e.told.Equal(e.clock.now)
+	return Decision{Lead: e.leading, Leader: e.leader, Tell: tell, Wake: e.clock.wake, Reason: reason}
 }
 
 func (e *Election) decide(in Input, peers []candidate) Reason {
@@ -106,12 +109,13 @@ func (e *Election) decide(in Input, peers []candidate) Reason {
 	}
 	rival, lost := e.outranked(in, peers)
 	if lost {
-		e.leading = false
+		e.resign()
 		e.follow(rival)
 		return Outranked
 	}
 	if why, gone := e.gives(in, peers); gone {
 		e.resign()
+		e.stand(in, peers) // for its deadlines: somebody else is better for now
 		return why
 	}
 	return Leading

@@ -21,8 +21,9 @@ type ElectorConfig struct {
 	// Lead does what a leader does, usually [Puller.Run], until ctx ends. One at a time runs. If it returns while we lead, whatever it returns,
 	// somebody else is to lead.
 	Lead func(ctx context.Context) error
-	// Changed is told when there is another leader ("": none), or when we begin or cease to lead: it is time for a heartbeat. Run alone calls
-	// it, without a lock; Leader and Leads answer accordingly. When we cease, Lead may still be coming to its end. Optional.
+	// Changed is told when there is another leader ("": none), when we begin or cease to lead, and again when another leader does not seem to
+	// know of us: it is time for a heartbeat. Run alone calls it, without a lock; Leader and Leads answer accordingly. When we cease, Lead may
+	// still be coming to its end. Optional.
 	Changed func(leader peer.ID, lead bool)
 	Metrics *Metrics     // nil: none
 	Log     *slog.Logger // nil: none
@@ -66,7 +67,7 @@ func (e *Elector) Wake() {
 	}
 }
 
-// Decision returns the latest decision; its zero value before the first and after Run.
+// Decision returns the latest decision; the zero value before the first. After Run nobody leads.
 func (e *Elector) Decision() Decision {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -85,7 +86,7 @@ func (e *Elector) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var term term
-	defer func() { e.enact(ctx, &term, Decision{}) }()
+	defer func() { e.enact(ctx, &term, Decision{Reason: Stopped}) }()
 	for {
 		select {
 		case <-ctx.Done():
@@ -120,7 +121,7 @@ func (e *Elector) enact(ctx context.Context, t *term, d Decision) {
 	case before.Leader != d.Leader && d.Leader != "":
 		e.c.Log.Info("following another leader", "leader", d.Leader)
 	}
-	if before.Lead != d.Lead || before.Leader != d.Leader {
+	if before.Lead != d.Lead || before.Leader != d.Leader || d.Tell {
 		e.c.Changed(d.Leader, d.Lead)
 	}
 	if !d.Lead && t.runs() {

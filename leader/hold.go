@@ -10,21 +10,28 @@ import (
 
 // outranked returns the other leader for which we have to step down.
 func (e *Election) outranked(in Input, peers []candidate) (peer.ID, bool) {
-	for _, p := range peers {
-		if p.Leads {
-			e.suspect(in, p)
-		}
-		if !p.claims() {
-			continue
-		}
+	alone := true
+	for _, p := range e.claims(in, peers) {
 		if p.rival.IsZero() {
 			p.rival = e.clock.now
 		}
 		if !e.prevails(in, p) {
 			return p.ID, true
 		}
+		alone = false
 	}
+	e.repeat(alone)
 	return "", false
+}
+
+// repeat makes our claim heard: once more after it was new, and for as long as somebody who should step down for us does not.
+func (e *Election) repeat(alone bool) {
+	if alone && e.told.After(e.since) {
+		return
+	}
+	if e.clock.past(e.told.Add(2 * e.t.Settle)) {
+		e.told = e.clock.now
+	}
 }
 
 // prevails reports whether we stay when p leads as well. Both sides judge by what they know, so whoever thinks that it stays watches the other
@@ -39,7 +46,7 @@ func (e *Election) prevails(in Input, p candidate) bool {
 	case e.behind(p.Height, in.Height):
 		return true
 	}
-	old := e.clock.past(e.since.Add(e.t.LeaderAliveThreshold))
+	old := !p.rival.Before(e.since.Add(e.t.LeaderAliveThreshold))
 	switch e.tenure(p) {
 	case young:
 		return old || lower
@@ -50,7 +57,7 @@ func (e *Election) prevails(in Input, p candidate) bool {
 	}
 }
 
-// tenure is how long another leader has led.
+// tenure is how long another leader had led when its claim met ours.
 type tenure int
 
 const (
@@ -64,9 +71,9 @@ func (e *Election) tenure(p candidate) tenure {
 	switch {
 	case p.idle == time.Time{}:
 		return unknown
-	case e.clock.past(p.idle.Add(e.t.LeaderAliveThreshold)):
-		return grown
-	default:
+	case p.rival.Before(p.idle.Add(e.t.LeaderAliveThreshold)):
 		return young
+	default:
+		return grown
 	}
 }

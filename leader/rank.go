@@ -4,6 +4,7 @@ package leader
 
 import (
 	"cmp"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 )
@@ -12,16 +13,17 @@ import (
 type runner struct {
 	id     peer.ID
 	height uint64
-	out    bool // gave up a while ago, or cannot pull
+	out    bool      // is to let others try, or cannot pull
+	gave   time.Time // when it last gave up; zero: never, or long ago
 }
 
-// rank returns how many are better than we. The order is: who has not given up, who is not far behind the best of those, lowest bytes of the
-// peer ID.
+// rank returns how many are better than we. The order is: who has not given up just now, who is not far behind the best of those, who has not
+// given up for the longest time, lowest bytes of the peer ID.
 func (e *Election) rank(in Input, peers []candidate) (ahead int) {
-	self := runner{in.Self, in.Height, e.retired(in)}
+	self := runner{in.Self, in.Height, e.retired(in), e.recent(e.gave)}
 	field := []runner{self}
 	for _, p := range peers {
-		field = append(field, runner{p.ID, p.Height, e.passed(p)})
+		field = append(field, runner{p.ID, p.Height, e.passed(p), e.recent(p.gave)})
 	}
 	best := e.best(field)
 	for _, r := range field {
@@ -52,6 +54,7 @@ func (e *Election) better(a, b runner, best uint64) bool {
 	return cmp.Or(
 		compareBool(a.out, b.out),
 		compareBool(e.behind(a.height, best), e.behind(b.height, best)),
+		a.gave.Compare(b.gave),
 		cmp.Compare(a.id, b.id),
 	) < 0
 }
@@ -74,7 +77,18 @@ func (e *Election) behind(height, of uint64) bool {
 }
 
 // retired reports whether others should lead rather than we.
-func (e *Election) retired(in Input) bool { return !in.CanPull || !e.clock.past(e.out) }
+func (e *Election) retired(in Input) bool { return !in.CanPull || e.rests(e.gave) }
 
 // passed reports whether others should lead rather than p.
-func (e *Election) passed(p candidate) bool { return p.stuck || !e.clock.past(p.out) }
+func (e *Election) passed(p candidate) bool { return p.stuck || e.rests(p.gave) }
+
+func (e *Election) rests(gave time.Time) bool {
+	return !gave.IsZero() && !e.clock.past(gave.Add(e.t.rest()))
+}
+
+func (e *Election) recent(gave time.Time) time.Time {
+	if e.clock.past(gave.Add(e.t.memory())) {
+		return time.Time{}
+	}
+	return gave
+}

@@ -3,6 +3,8 @@
 package leader
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -14,7 +16,7 @@ type sight struct {
 	alive bool      // its heartbeat was fresh then
 	leads bool      // what it claimed then
 	idle  time.Time // the latest heartbeat without the claim; zero: none
-	out   time.Time // until then others are better: it gave the lead up
+	gave  time.Time // when it last gave the lead up; zero: never
 	rival time.Time // since when it has led beside us; zero: it does not
 	lag   stall     // of its height while it leads
 	stuck bool      // it leads and gets no blocks
@@ -26,78 +28,85 @@ type candidate struct {
 	*sight
 }
 
-// claims reports whether it is to be taken for a leader.
-func (c candidate) claims() bool { return c.Leads && !c.stuck }
-
-// look compares the view with what is remembered and returns the peers whose heartbeats are fresh.
+// look compares the view with what is remembered and returns the peers whose heartbeats are fresh, by peer ID.
 func (e *Election) look(in Input) []candidate {
 	e.steps++
 	peers := make([]candidate, 0, len(in.Peers))
-	var quit []*sight
-	leaders := e.leading
 	for _, p := range in.Peers {
 		s := e.sight(in, p)
 		if s == nil {
 			continue
 		}
 		if s.leads && !p.Leads {
-			quit = append(quit, s)
+			s.gave = e.clock.now
 		}
 		if s.note(p); e.live(p, s) {
 			peers = append(peers, candidate{p, s})
-			leaders = leaders || p.Leads
-		}
-	}
-	if !leaders { // else it made room for another leader
-		for _, s := range quit {
-			s.out = e.clock.now.Add(e.t.rest())
 		}
 	}
 	e.forget()
+	slices.SortFunc(peers, func(a, b candidate) int { return cmp.Compare(a.ID, b.ID) })
 	return peers
 }
 
 // sight returns what is remembered of a peer; nil if it is ourselves, or a repetition.
 func (e *Election) sight(in Input, p Candidate) *sight {
+	if p.ID == in.Self {
+		return nil
+	}
 	s := e.seen[p.ID]
 	if s == nil {
 		s = &sight{}
 		e.seen[p.ID] = s
 	}
-	if p.ID == in.Self || s.step == e.steps {
+	if s.step == e.steps {
 		return nil
 	}
-	s.alive = s.alive && s.step == e.steps-1
+	if s.step != e.steps-1 { // it was away
+		s.alive, s.stuck, s.rival, s.lag = false, false, time.Time{}, stall{}
+	}
 	s.step = e.steps
 	return s
 }
 
 func (s *sight) note(p Candidate) {
-	if p.Leads {
-		s.out = time.Time{} // it dares to try again
-	} else {
+	if !p.Leads {
 		s.idle, s.rival, s.lag, s.stuck = p.LastSeen, time.Time{}, stall{}, false
 	}
 	s.leads = p.Leads
 }
 
-// live reports whether the peer's heartbeat is fresh, and notes arrivals.
+// live reports whether the peer's heartbeat is fresh, and notes arrivals. A leader whose heartbeat is not is looked at again soon: nobody may
+// tell us of one that says the same as before.
 func (e *Election) live(p Candidate, s *sight) bool {
 	alive := !e.clock.past(p.LastSeen.Add(e.t.LeaderAliveThreshold))
 	if alive && !s.alive {
 		e.arrived, e.met = e.clock.now, true
 	}
-	s.alive = alive
+	if s.alive = alive; !alive && p.Leads {
+		e.clock.past(e.clock.now.Add(2 * e.t.Settle))
+	}
 	return alive
 }
 
 // forget drops who is gone, once what it did last says nothing any more.
 func (e *Election) forget() {
 	for id, s := range e.seen {
-		if s.step != e.steps && !e.clock.now.Before(s.out) && !e.clock.now.Before(s.idle.Add(e.t.LeaderAliveThreshold)) {
+		gave, idle := s.gave.Add(e.t.memory()), s.idle.Add(e.t.LeaderAliveThreshold)
+		if s.step != e.steps && !e.clock.now.Before(gave) && !e.clock.now.Before(idle) {
 			delete(e.seen, id)
 		}
 	}
+}
+
+// claims returns who claims to lead, without those that get no blocks.
+func (e *Election) claims(in Input, peers []candidate) (claims []candidate) {
+	for _, p := range peers {
+		if p.Leads && !e.suspect(in, p) {
+			claims = append(claims, p)
+		}
+	}
+	return claims
 }
 
 // find returns the candidate with the given ID.

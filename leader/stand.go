@@ -37,15 +37,7 @@ func (e *Election) stand(in Input, peers []candidate) Reason {
 
 // claimant returns who leads: whom we follow if it still claims, else the best of those who claim.
 func (e *Election) claimant(in Input, peers []candidate) (peer.ID, bool) {
-	var claims []candidate
-	for _, p := range peers {
-		if p.Leads {
-			e.suspect(in, p)
-		}
-		if p.claims() {
-			claims = append(claims, p)
-		}
-	}
+	claims := e.claims(in, peers)
 	if len(claims) == 0 {
 		return "", false
 	}
@@ -92,5 +84,10 @@ func (e *Election) follow(id peer.ID) {
 
 func (e *Election) lead(self peer.ID) {
 	e.follow(self)
-	e.leading, e.since, e.lag = true, e.clock.now, stall{}
+	e.leading, e.since, e.told = true, e.clock.now, e.clock.now
+	e.lag = stall{}
+	for _, s := range e.seen {
+		s.rival = time.Time{}
+	}
+	e.repeat(true)
 }

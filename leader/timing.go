@@ -92,3 +92,7 @@ const maxLag = 1 << 32
 
 // rest is how long a leader that gave up lets the others try. Fabric's factor.
 func (t Timing) rest() time.Duration { return 6 * t.LeaderAliveThreshold }
+
+// memory is how long a leader that gave up is less preferred than those that did not: so that even in a big organization everybody is tried
+// before anybody is tried again.
+func (t Timing) memory() time.Duration { return 10 * t.rest() }

@@ -38,16 +38,17 @@ func (e *Election) replaceable(peers []candidate) bool {
 	return false
 }
 
-// suspect passes a leader over that reports a height far behind the channel and gets no nearer, for twice the time after which it should have
+// suspect reports whether to pass over a leader that reports a height far behind the channel and gets no nearer, for twice the time after which it should have
 // given up by itself.
-func (e *Election) suspect(in Input, p candidate) {
+func (e *Election) suspect(in Input, p candidate) bool {
 	p.stuck = p.lag.lasts(&e.clock, e.behind(p.Height, in.Highest), p.Height, false, 2*e.t.MaxLagTime)
+	return p.stuck
 }
 
 func (e *Election) resign() {
-	e.leading, e.leader = false, ""
+	e.leading, e.leader, e.told = false, "", e.clock.now
 	e.without, e.opened = e.clock.now, time.Time{}
-	e.out = e.clock.now.Add(e.t.rest())
+	e.gave = e.clock.now
 }
 
 // stall measures how long a height has been behind without growing.

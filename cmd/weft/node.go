@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/spf13/cobra"
 
 	"github.com/weft-p2p/weft/internal/coreyaml"
@@ -46,6 +47,9 @@ func startNode(ctx context.Context, join []string, stderr io.Writer) error {
 	handler, err := newLog(stderr)
 	if err != nil {
 		return err
+	}
+	if stderr == os.Stderr { // the process is ours
+		gologshim.SetDefaultHandler(demoted{handler})
 	}
 	core, err := coreyaml.Load(coreyaml.Options{Env: os.Environ()})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
@@ -86,7 +87,8 @@ weft:
 type awaited struct {
 	mu   sync.Mutex // guards all below
 	text bytes.Buffer
-	wake chan struct{} // closed at every write
+	wake chan struct{} // closed at every write, and at the end
+	over bool          // the command has ended
 }
 
 func (a *awaited) Write(p []byte) (int, error) {
@@ -97,16 +99,25 @@ func (a *awaited) Write(p []byte) (int, error) {
 	return a.text.Write(p)
 }
 
+func (a *awaited) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.over = true
+	close(a.wake)
+	a.wake = make(chan struct{})
+}
+
 func (a *awaited) await(t *testing.T, words string) {
 	t.Helper()
 	limit := time.After(30 * time.Second)
 	for {
 		a.mu.Lock()
-		text, wake := a.text.String(), a.wake
+		text, wake, over := a.text.String(), a.wake, a.over
 		a.mu.Unlock()
 		if strings.Contains(text, words) {
 			return
 		}
+		require.False(t, over, text)
 		select {
 		case <-wake:
 		case <-limit:
@@ -121,12 +132,16 @@ func startNodeCommand(t *testing.T, args ...string) (log *awaited, stop func()) 
 	log = &awaited{wake: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, append([]string{"node", "start"}, args...), &bytes.Buffer{}, log) }()
+	go func() {
+		code := run(ctx, append([]string{"node", "start"}, args...), &bytes.Buffer{}, log)
+		log.end()
+		ended <- code
+	}()
 	stop = sync.OnceFunc(func() {
 		began := time.Now()
 		cancel()
-		require.Equal(t, exitOK, <-ended)
-		require.Less(t, time.Since(began), 5*time.Second)
+		assert.Equal(t, exitOK, <-ended)
+		assert.Less(t, time.Since(began), 5*time.Second)
 	})
 	t.Cleanup(stop)
 	log.await(t, "node started")

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
+	"gopkg.in/yaml.v3"
 
 	"github.com/weft-p2p/weft/internal/admin"
 	"github.com/weft-p2p/weft/internal/block"
@@ -90,6 +91,44 @@ func TestNodeJoinsAtStartAndAgain(t *testing.T) {
 	log, _ := startNodeCommand(t)
 	require.Equal(t, first, succeed(t, "channel", "getinfo", "-c", "orders", "--wait-height", "3"))
 	log.await(t, "static leader: nobody takes over") // the warning of the configuration
+}
+
+func TestStockCoreYAMLStartsANode(t *testing.T) {
+	b := newBench(t)
+	require.NoError(t, os.WriteFile(filepath.Join(b.dir, "core.yaml"), stockSettings(t), 0o600))
+	for name, value := range map[string]string{
+		"CORE_PEER_LOCALMSPID": b.Org1.MSPID, "CORE_PEER_MSPCONFIGPATH": filepath.Join(b.dir, "msp"),
+		"CORE_PEER_FILESYSTEMPATH":  filepath.Join(b.dir, "production"),
+		"CORE_WEFT_LISTENADDRESSES": "127.0.0.1:0", "CORE_WEFT_OPERATIONS_LISTENADDRESS": "127.0.0.1:0", // the defaults may be in use
+	} {
+		t.Setenv(name, value)
+	}
+	log, _ := startNodeCommand(t)
+	log.await(t, "peer.listenAddress") // a note: it is of no use here
+	require.Equal(t, "Joined channel orders, height 1.\n", succeed(t, "channel", "join", "-b", b.genesis))
+	require.FileExists(t, filepath.Join(b.dir, "production", "weft", "channels", "orders.block"))
+}
+
+// stockSettings is the core.yaml of Fabric 3.1, of which there is a list of keys.
+func stockSettings(t *testing.T) []byte {
+	t.Helper()
+	flat, err := os.ReadFile("../../internal/coreyaml/testdata/fabric-3.1.yaml")
+	require.NoError(t, err)
+	values, root := map[string]any{}, map[string]any{}
+	require.NoError(t, yaml.Unmarshal(flat, &values))
+	for key, value := range values {
+		at, path := root, strings.Split(key, ".")
+		for _, name := range path[:len(path)-1] {
+			if at[name] == nil {
+				at[name] = map[string]any{}
+			}
+			at = at[name].(map[string]any)
+		}
+		at[path[len(path)-1]] = value
+	}
+	text, err := yaml.Marshal(root)
+	require.NoError(t, err)
+	return text
 }
 
 func TestCommandsThatANodeRefuses(t *testing.T) {

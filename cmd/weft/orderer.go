@@ -111,21 +111,29 @@ func (s orderSettings) run(ctx context.Context, dir string, log *slog.Logger) (e
 		return err
 	}
 	log.Info("Listening", "address", listener.Addr().String(), "channel", o.Channel(), "height", o.Height())
-	return s.serve(ctx, o, material, listener)
+	return s.serve(ctx, o, material, listener, log)
 }
 
 // serve runs the service and the traffic until ctx ends or one of them breaks.
-func (s orderSettings) serve(ctx context.Context, o *orderer.Orderer, material *netdir.Orderer, listener net.Listener) error {
+func (s orderSettings) serve(ctx context.Context, o *orderer.Orderer, material *netdir.Orderer, listener net.Listener, log *slog.Logger) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return o.Serve(ctx, listener) })
 	if s.blocks > 0 {
-		g.Go(func() error {
-			return traffic.Run(ctx, traffic.Config{
-				Orderer: o, Client: material.Client, Blocks: s.blocks, Rate: s.rate, BlockSize: s.blockSize, Random: rand.Reader,
-			})
-		})
+		g.Go(func() error { return s.order(ctx, o, material, log) })
 	}
 	return g.Wait()
+}
+
+// order orders the random transactions.
+func (s orderSettings) order(ctx context.Context, o *orderer.Orderer, material *netdir.Orderer, log *slog.Logger) error {
+	log.Info("Ordering random transactions from when the first peer asks for blocks", "blocks", s.blocks, "rate", s.rate, "bytes", s.blockSize)
+	err := traffic.Run(ctx, traffic.Config{
+		Orderer: o, Client: material.Client, Blocks: s.blocks, Rate: s.rate, BlockSize: s.blockSize, Random: rand.Reader,
+	})
+	if err == nil && ctx.Err() == nil {
+		log.Info("Ordered all random transactions, serving them until the end", "height", o.Height())
+	}
+	return err
 }
 
 // listen opens a TCP address and says what to do when that is not possible.

@@ -142,7 +142,7 @@ func ignoreClosed(err error) error {
 
 func (d *Daemon) operationsConfig(cfg Config) operations.Config {
 	o := operations.Config{
-		ListenAddress: d.core.Operations.ListenAddress, Health: d.health, LogSpec: cfg.LogSpec, Version: cfg.Version,
+		ListenAddress: d.core.Operations.ListenAddress, Health: d.health, LogSpec: cfg.LogSpec, Version: cfg.Version, Log: d.log,
 	}
 	if d.metrics != nil {
 		o.Gatherer = d.metrics
@@ -158,12 +158,17 @@ func (d *Daemon) operationsConfig(cfg Config) operations.Config {
 func (d *Daemon) Run(ctx context.Context) error {
 	ended := make(chan error, 1)
 	go func() { ended <- errors.Join(d.serve(ctx), d.close()) }()
+	defer context.AfterFunc(ctx, func() { d.log.Info("stopping") })()
+	return await(ctx, ended)
+}
+
+// await waits for the end; from ctx's end on for stopTime at most.
+func await(ctx context.Context, ended <-chan error) error {
 	select {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
 	}
-	d.log.Info("stopping")
 	limit := time.NewTimer(stopTime)
 	defer limit.Stop()
 	select {

@@ -4,10 +4,12 @@ package daemon_test
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
@@ -17,6 +19,7 @@ import (
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/coreyaml"
 	"github.com/weft-p2p/weft/internal/daemon"
+	"github.com/weft-p2p/weft/internal/orderer"
 )
 
 func TestJoinRestartLeave(t *testing.T) {
@@ -151,11 +154,19 @@ func TestJoinAtStart(t *testing.T) {
 func TestTheSecondDaemonGetsNoAddressOfTheFirst(t *testing.T) {
 	n := newNetwork(t)
 	first := start(t, daemon.Config{Core: n.core(t, n.Org1, "peer0")})
+	udp, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer udp.Close()
+	_, port, err := net.SplitHostPort(udp.LocalAddr().String())
+	require.NoError(t, err)
 	for name, change := range map[string]struct {
 		core func(*coreyaml.Config)
 		says string
 	}{
-		"libp2p":     {func(c *coreyaml.Config) { c.ListenAddresses = []string{first.ListenAddress()} }, "change weft.listenAddresses"},
+		"libp2p": {func(c *coreyaml.Config) { c.ListenAddresses = []string{first.ListenAddress()} }, "change weft.listenAddresses"},
+		"QUIC": {func(c *coreyaml.Config) {
+			c.ListenAddresses = append(c.ListenAddresses, "/ip4/0.0.0.0/udp/"+port+"/quic-v1")
+		}, "change weft.listenAddresses"},
 		"operations": {func(c *coreyaml.Config) { c.Operations.ListenAddress = first.OperationsAddress().String() }, "weft.operations.listenAddress"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -198,4 +209,52 @@ func TestMetrics(t *testing.T) {
 	core.MetricsProvider = "disabled"
 	status, _ = get(t, start(t, daemon.Config{Core: core}), "/metrics")
 	require.Equal(t, http.StatusNotFound, status)
+}
+
+// visible gives a peer an address that other organizations are told.
+func visible(t *testing.T, c *coreyaml.Config) *coreyaml.Config {
+	t.Helper()
+	c.ExternalEndpoint = freeAddress(t)
+	host, port, err := net.SplitHostPort(c.ExternalEndpoint)
+	require.NoError(t, err)
+	c.ListenAddresses = []string{"/ip4/" + host + "/tcp/" + port}
+	return c
+}
+
+func TestOtherOrganizationsAreToldOfALeave(t *testing.T) {
+	n, log := newNetwork(t), newListener()
+	n.order(t, 3)
+	first := start(t, daemon.Config{Core: visible(t, n.core(t, n.Org1, "peer0")), Log: log.logger()})
+	core := follow(visible(t, n.core(t, n.Org2, "peer0")))
+	core.Bootstrap = []string{first.ListenAddress()}
+	second := start(t, daemon.Config{Core: core})
+	for _, d := range []running{first, second} {
+		_, err := d.Join(t.Context(), n.genesisBytes(t))
+		require.NoError(t, err)
+		d.reach(t, n.Channel, 3)
+	}
+	log.await(t, "joined.peers=["+second.Node().ID().String()+"]")
+	peers, err := first.Peers(t.Context())
+	require.NoError(t, err)
+	require.Len(t, peers, 1)
+	require.Equal(t, n.Org2.MSPID, peers[0].MSPID)
+	require.Equal(t, core.ExternalAddrs(), peers[0].Addresses)
+
+	require.NoError(t, second.Leave(t.Context(), n.Channel))
+	log.await(t, "left.peers=["+second.Node().ID().String()+"]")
+}
+
+func TestOrdererThatWantsAClientCertificate(t *testing.T) {
+	n := newNetwork(t)
+	n.order(t, 3, func(c *orderer.Config) { c.ClientAuth = true })
+	cert, key, err := n.Org1.TLS("peer0", nil, time.Now())
+	require.NoError(t, err)
+	core := n.core(t, n.Org1, "peer0")
+	core.Deliver.ClientCert, core.Deliver.ClientKey = filepath.Join(n.dir, "client.crt"), filepath.Join(n.dir, "client.key")
+	require.NoError(t, os.WriteFile(core.Deliver.ClientCert, cert, 0o600))
+	require.NoError(t, os.WriteFile(core.Deliver.ClientKey, key, 0o600))
+	d := start(t, daemon.Config{Core: core})
+	_, err = d.Join(t.Context(), n.genesisBytes(t))
+	require.NoError(t, err)
+	d.reach(t, n.Channel, 3)
 }

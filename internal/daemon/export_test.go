@@ -23,3 +23,6 @@ func (d *Daemon) WarnOfExpiry(now time.Time) { d.warnOfExpiry(now) }
 
 // Expires is when the certificate does.
 func (d *Daemon) Expires() time.Time { return d.identity.Signer.ExpiresAt() }
+
+// Await is what bounds the end of Run.
+var Await = await

@@ -3,12 +3,14 @@
 package daemon_test
 
 import (
+	"context"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -228,4 +230,43 @@ func TestNotesAndWarningsAreLogged(t *testing.T) {
 	start(t, daemon.Config{Core: core, Log: log.logger()})
 	log.await(t, `level=WARN msg="seldom meant"`)
 	log.await(t, `level=INFO msg="has no effect"`)
+}
+
+func TestAChannelThatStopsIsShownAndJoinedAnew(t *testing.T) {
+	n := newNetwork(t)
+	n.order(t, 2)
+	d := start(t, daemon.Config{Core: n.core(t, n.Org1, "peer0")})
+	_, err := d.Join(t.Context(), n.genesisBytes(t))
+	require.NoError(t, err)
+	d.reach(t, n.Channel, 2)
+	require.NoError(t, d.Node().Channel(n.Channel).Close()) // as an error of the disk would
+	s, err := d.Channel(t.Context(), n.Channel)
+	require.NoError(t, err)
+	require.Equal(t, admin.Stopped, s.State)
+	require.EqualValues(t, 2, s.Height)
+	require.NotEmpty(t, s.Error)
+	_, err = d.Block(t.Context(), n.Channel, "0", nil)
+	require.ErrorContains(t, err, "has stopped")
+	status, body := get(t, d, "/healthz")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, body, "stopped: ")
+
+	_, err = d.Join(t.Context(), n.genesisBytes(t))
+	require.NoError(t, err)
+	n.Fill(t, n.service, 3)
+	d.reach(t, n.Channel, 3)
+}
+
+func TestTheEndIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Hour, cancel)
+		began := time.Now()
+		require.ErrorIs(t, daemon.Await(ctx, make(chan error)), daemon.ErrSlow)
+		require.Less(t, time.Since(began), time.Hour+5*time.Second)
+
+		ended := make(chan error, 1)
+		time.AfterFunc(time.Second, func() { ended <- fs.ErrInvalid })
+		require.ErrorIs(t, daemon.Await(ctx, ended), fs.ErrInvalid)
+	})
 }

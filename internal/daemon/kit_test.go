@@ -37,19 +37,27 @@ type network struct {
 // newNetwork makes a network whose ordering service does not run yet.
 func newNetwork(t *testing.T) *network {
 	t.Helper()
-	n := &network{Network: orderertest.New(t), dir: shortDir(t)}
+	return &network{Network: orderertest.New(t), dir: shortDir(t), address: freeAddress(t)}
+}
+
+// freeAddress is where nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	n.address = l.Addr().String()
 	require.NoError(t, l.Close())
-	return n
+	return l.Addr().String()
 }
 
 // order starts the ordering service with a chain of some height.
-func (n *network) order(t *testing.T, height uint64) {
+func (n *network) order(t *testing.T, height uint64, change ...func(*orderer.Config)) {
 	t.Helper()
+	cfg := n.Config()
+	for _, c := range change {
+		c(&cfg)
+	}
 	var err error
-	n.service, err = orderer.New(n.Config())
+	n.service, err = orderer.New(cfg)
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", n.address)
 	require.NoError(t, err)
