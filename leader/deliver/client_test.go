@@ -238,7 +238,7 @@ func TestLeaderResumesAfterOutage(t *testing.T) {
 
 		stop = chain.Serve(t, n.Addresses[1])
 		chain.Fill(t, 9)
-		time.Sleep(30 * time.Minute)
+		time.Sleep(2 * time.Hour) // after an hour's outage a pause is long; two of them, if the dead address is tried first
 		require.True(t, p.Streaming())
 		require.Equal(t, n.Addresses[1], p.Status().Endpoint)
 		require.Equal(t, []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8}, r.numbers())
