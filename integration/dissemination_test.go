@@ -44,7 +44,7 @@ func BenchmarkDissemination(b *testing.B) {
 	schemes := []struct {
 		name string
 		run  func(*testing.T, benchCase) *spreading
-	}{{"weft", spreadByWeft}}
+	}{{"weft", spreadByWeft}, {"gossipsub", spreadByGossipsub}}
 	for _, c := range benchCases {
 		for _, s := range schemes {
 			name := fmt.Sprintf("scheme=%s/peers=%d/size=%s/bw=%dMbps/rtt=%s/loss=%g", s.name, c.peers, c.label, c.bandwidth/1e6, c.rtt, c.loss)

@@ -36,8 +36,18 @@ var own = map[string][]string{
 	"internal/orderer":             {"msp/...", "internal/block", "blocksync/ledger"},
 	"internal/orderer/orderertest": {"msp/...", "internal/devnet", "internal/orderer"},
 	"internal/demo":                {".", "msp/...", "host", "blocksync/ledger", "internal/block", "internal/devnet", "internal/orderer"},
-	"cmd/weft":                     {".", "msp/...", "host", "blocksync/ledger", "internal/block", "internal/demo"},
-	"integration":                  {},
+	"internal/devnet/netdir":       {"msp/...", "internal/block", "internal/devnet"},
+	"internal/orderer/traffic":     {"msp/...", "internal/devnet", "internal/orderer"},
+	"internal/spectest":            {},
+	"internal/admin":               {"internal/block"},
+	"internal/coreyaml":            {},
+	"internal/logspec":             {},
+	"internal/operations":          {},
+	"internal/daemon": {".", "msp/...", "host", "leader/...", "membership", "blocksync/ledger", "internal/block", "internal/admin",
+		"internal/coreyaml", "internal/logspec", "internal/operations"},
+	"cmd/weft": {".", "msp/...", "host", "blocksync/ledger", "internal/block", "internal/demo", "internal/admin", "internal/coreyaml",
+		"internal/daemon", "internal/devnet/...", "internal/logspec", "internal/operations", "internal/orderer/...", "leader/..."},
+	"integration": {},
 }
 
 // foreign are the modules that what an embedder imports may depend on. Anything else is for cmd/, for the internal packages
