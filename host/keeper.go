@@ -161,7 +161,8 @@ func (r *keeping) start(ctx context.Context, timer *time.Timer) {
 	due, wake := r.plan.due(now, r.cfg.Parallel-r.running)
 	for _, t := range due {
 		r.running++
-		r.attempts.Go(func() { r.results <- r.attempt(ctx, t) })
+		who := r.plan.who(t)
+		r.attempts.Go(func() { r.results <- r.attempt(ctx, t, who) })
 	}
 	timer.Stop()
 	if !wake.IsZero() {
@@ -200,7 +201,7 @@ func (r *keeping) event(e any) {
 func (r *keeping) ended(a attempt) {
 	r.running--
 	r.metrics.attempted(a.err)
-	a.linked = a.peer != "" && r.cfg.Host.Network().Connectedness(a.peer) == network.Connected
+	a.linked = r.linked(a.peer)
 	switch {
 	case errors.Is(a.err, ErrAddress):
 		r.cfg.Log.Warn("bootstrap or anchor address is left out; correct it in the configuration", "err", a.err)
@@ -244,14 +245,15 @@ func (r *keeping) protect(ids map[peer.ID]struct{}) {
 	r.protected = ids
 }
 
-// attempt connects a target and authenticates it.
-func (r *keeping) attempt(ctx context.Context, t target) attempt {
+// attempt connects a target and authenticates it. Who was found at an address before is not dialed while it is connected.
+func (r *keeping) attempt(ctx context.Context, t target, who peer.ID) attempt {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	a := attempt{target: t, peer: t.id}
-	if t.id != "" {
+	a := attempt{target: t, peer: who}
+	switch {
+	case t.id != "":
 		a.err = r.cfg.Host.Connect(ctx, peer.AddrInfo{ID: t.id})
-	} else {
+	case !r.linked(who):
 		a.peer, a.err = DialAddress(ctx, r.cfg.Host, t.addr)
 		a.never = errors.Is(a.err, ErrOwnAddress) || errors.Is(a.err, ErrAddress)
 	}
@@ -259,4 +261,8 @@ func (r *keeping) attempt(ctx context.Context, t target) attempt {
 		a.err = r.cfg.Connected(ctx, a.peer)
 	}
 	return a
+}
+
+func (r *keeping) linked(id peer.ID) bool {
+	return id != "" && r.cfg.Host.Network().Connectedness(id) == network.Connected
 }

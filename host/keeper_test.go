@@ -13,6 +13,7 @@ import (
 	"time"
 
 	corehost "github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/stretchr/testify/require"
@@ -189,8 +190,9 @@ func TestKeeperBootstraps(t *testing.T) {
 		require.True(t, connected(a, anchor))
 
 		disconnect(t, a, boot)
-		time.Sleep(time.Minute)
-		require.False(t, connected(a, boot), "somebody is left, so finding members is theirs")
+		time.Sleep(3 * time.Second)
+		require.True(t, connected(a, boot), "who is no member may be the only way to others")
+		disconnect(t, a, boot)
 		disconnect(t, a, anchor)
 		time.Sleep(10 * time.Second)
 		require.True(t, connected(a, boot))
@@ -198,6 +200,40 @@ func TestKeeperBootstraps(t *testing.T) {
 		require.Equal(t, 1, strings.Count(log.String(), "is left out"), "told once")
 		require.Equal(t, 2, strings.Count(log.String(), "connected to the first member"))
 		require.Equal(t, 1, strings.Count(log.String(), "no connection to any member is left"))
+	})
+}
+
+// Who is at an address and does not take us for a member, or not yet, is asked again over the connection that there is.
+func TestKeeperDoesNotDialWhoIsConnected(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		a, boot := s.host(nil), s.host(nil)
+		var mu sync.Mutex
+		asked, dialed := 0, 0
+		boot.Network().Notify(&network.NotifyBundle{ConnectedF: func(network.Network, network.Conn) {
+			mu.Lock()
+			defer mu.Unlock()
+			dialed++
+		}})
+		keep(t, a, func(cfg *host.KeeperConfig) {
+			cfg.Bootstrap = []string{boot.Network().ListenAddresses()[0].String()}
+			cfg.Connected = func(context.Context, peer.ID) error {
+				mu.Lock()
+				defer mu.Unlock()
+				asked++
+				return host.ErrUnknownToPeer
+			}
+		})
+		time.Sleep(5 * time.Second)
+		mu.Lock()
+		before := dialed
+		mu.Unlock()
+		time.Sleep(time.Hour)
+		mu.Lock()
+		defer mu.Unlock()
+		require.Equal(t, before, dialed)
+		require.Greater(t, asked, 50)
+		require.Less(t, asked, 400)
+		require.Len(t, a.Network().ConnsToPeer(boot.ID()), 1)
 	})
 }
 

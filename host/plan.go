@@ -34,7 +34,7 @@ type progress struct {
 	running  bool      // an attempt is under way
 	dropped  bool      // not wanted any more; forgotten when the attempt ends
 	up       bool      // connected and authenticated
-	peer     peer.ID   // who that is; stays when the connection ends
+	peer     peer.ID   // who is there, as far as known; stays when the connection ends
 	since    time.Time // up since
 	lost     bool      // was up, and no attempt has ended since
 	never    bool      // the address is our own, or none
@@ -73,11 +73,15 @@ func (p *plan) want(now time.Time, targets map[target]struct{}) {
 
 // connected tells of a connection, whoever dialed it. It is authenticated soon, unless that is under way.
 func (p *plan) connected(now time.Time, id peer.ID) {
-	s, ok := p.targets[target{id: id}]
-	if !ok || s.up {
-		return
+	for t, s := range p.targets {
+		if s.peer == id && !s.up {
+			p.hasten(now, t, s)
+		}
 	}
-	wait := p.turn(target{id: id})
+}
+
+func (p *plan) hasten(now time.Time, t target, s *progress) {
+	wait := p.turn(t)
 	if s.failures > 0 {
 		wait = max(wait, firstRetry)
 	}
@@ -126,6 +130,9 @@ func (p *plan) done(now time.Time, a attempt) (unreachable bool) {
 		return false
 	}
 	s.running = false
+	if a.peer != "" {
+		s.peer = a.peer
+	}
 	lost := s.lost
 	s.lost = false
 	switch {
@@ -134,7 +141,7 @@ func (p *plan) done(now time.Time, a attempt) (unreachable bool) {
 	case a.never:
 		s.never = true
 	case a.err == nil && a.linked:
-		s.up, s.peer, s.since = true, a.peer, now
+		s.up, s.since = true, now
 	default:
 		p.fail(now, a.target, s)
 		return lost && !a.linked && a.target.id != ""
@@ -143,13 +150,17 @@ func (p *plan) done(now time.Time, a attempt) (unreachable bool) {
 }
 
 // due returns up to slots targets to attempt now, those that wait longest first, and when to ask again; zero: not before
-// something happens. An address where somebody was found once is dialed again only when nobody at all is left.
+// something happens.
+//
+// An address where a wanted member was found is left alone while anybody is connected, since the member is a target itself.
+// Any other address is tried until somebody is there: who was there once may be forgotten as a member, after a long partition
+// say, or never have been one, and then the address is the only way to the other side.
 func (p *plan) due(now time.Time, slots int) (start []target, wake time.Time) {
 	alone := p.alone()
 	var ready []target
 	for t, s := range p.targets {
 		switch {
-		case s.running || s.up || s.never || t.addr != "" && s.peer != "" && !alone:
+		case s.running || s.up || s.never || t.addr != "" && !alone && p.wanted(s.peer):
 		case s.next.After(now):
 			if wake.IsZero() || s.next.Before(wake) {
 				wake = s.next
@@ -168,6 +179,15 @@ func (p *plan) due(now time.Time, slots int) (start []target, wake time.Time) {
 	return ready, wake
 }
 
+// wanted says whether somebody is to be connected as a member.
+func (p *plan) wanted(id peer.ID) bool {
+	s, ok := p.targets[target{id: id}]
+	return ok && !s.dropped
+}
+
+// who is at a target, as far as known.
+func (p *plan) who(t target) peer.ID { return p.targets[t].peer }
+
 // alone says that nobody is connected.
 func (p *plan) alone() bool {
 	for _, s := range p.targets {
@@ -178,11 +198,12 @@ func (p *plan) alone() bool {
 	return true
 }
 
-// kept returns the members and addresses' owners to protect, how many members are wanted and how many of them are up.
+// kept returns whom to protect, members and whoever is connected at an address; how many members are wanted; and how many of
+// them are up.
 func (p *plan) kept() (protect map[peer.ID]struct{}, wanted, up int) {
 	protect = make(map[peer.ID]struct{}, len(p.targets))
 	for t, s := range p.targets {
-		if s.peer != "" && !s.dropped {
+		if !s.dropped && (t.id != "" || s.up) {
 			protect[s.peer] = struct{}{}
 		}
 		if t.id == "" {

@@ -182,21 +182,74 @@ func TestPlan(t *testing.T) {
 			_, wanted, up := s.kept()
 			require.Equal(s.T, []int{1, 1}, []int{wanted, up})
 		},
-		"an address is dialed until somebody is there, and again when nobody is left": func(s *script) {
+		"the address of a wanted member is left alone until nobody is left": func(s *script) {
+			boot, there := address("boot:7061"), member("q")
+			s.wants(boot, there, high)
+			s.starts(boot, there, high)
+			s.ends(boot, "", errDown)
+			s.ends(high, "z", nil)
+			s.ends(there, "q", errDown)
+			s.waits(firstRetry/2, firstRetry)
+			s.after(firstRetry)
+			s.starts(boot, there)
+			s.ends(boot, "q", nil)
+			s.ends(there, "q", nil)
+			s.after(time.Hour)
+			s.disconnected(s.now(), there.id)
+			s.starts(there) // high is still there
+			s.disconnected(s.now(), high.id)
+			s.starts(boot, high)
+			s.ends(boot, "", errDown)
+		},
+		"the address of somebody who is not wanted is dialed again, and backs off": func(s *script) {
 			boot := address("boot:7061")
 			s.wants(boot, high)
 			s.starts(boot, high)
-			s.ends(boot, "", errDown)
+			s.ends(boot, "q", nil)
 			s.ends(high, "z", nil)
-			s.waits(firstRetry/2, firstRetry)
-			s.starts(boot)
-			s.ends(boot, "b", nil)
 			s.after(time.Hour)
-			s.disconnected(s.now(), "b")
-			s.starts() // high is still there
-			s.disconnected(s.now(), high.id)
-			s.starts(boot, high)
-			require.False(s.T, s.ends(boot, "", errDown), "addresses are not members")
+			s.starts() // connected is connected, wanted or not
+			s.disconnected(s.now(), "q")
+			for _, most := range []time.Duration{1, 2, 4} {
+				s.starts(boot)
+				s.ends(boot, "", errDown)
+				s.waits(most*time.Second/2, most*time.Second)
+			}
+			s.starts(boot)
+			s.ends(boot, "q", nil)
+			s.starts()
+		},
+		"the address of a member that is forgotten is dialed again": func(s *script) {
+			boot, there := address("boot:7061"), member("q")
+			s.wants(boot, there, high)
+			s.starts(boot, there, high)
+			s.ends(boot, "q", nil)
+			s.ends(there, "q", nil)
+			s.ends(high, "z", nil)
+			s.after(time.Hour)
+			s.disconnected(s.now(), there.id)
+			s.starts(there)
+			s.wants(boot, high) // while the attempt runs
+			s.starts(boot)
+			s.ends(there, "q", errDown)
+		},
+		"who is at an address but does not authenticate is known, and tried soon when it connects": func(s *script) {
+			boot := address("boot:7061")
+			s.wants(boot)
+			for range 6 {
+				s.starts(boot)
+				s.done(s.now(), attempt{target: boot, peer: "q", err: errDown, linked: true})
+				require.Equal(s.T, peer.ID("q"), s.who(boot))
+				protect, _, _ := s.kept()
+				require.Empty(s.T, protect)
+				s.waits(firstRetry/2, time.Minute)
+			}
+			s.starts(boot)
+			s.done(s.now(), attempt{target: boot, peer: "", err: errDown})
+			require.Equal(s.T, peer.ID("q"), s.who(boot))
+			s.connected(s.now(), "q")
+			s.waits(firstRetry, firstRetry)
+			s.starts(boot)
 		},
 		"who was found at an address is protected": func(s *script) {
 			boot := address("boot:7061")
@@ -256,7 +309,7 @@ func TestPlanProperties(t *testing.T) {
 			}
 			for tg := range wanted {
 				s := p.targets[tg]
-				if s == nil || s.up || running[tg] || tg.addr != "" && s.peer != "" || len(running) == slots {
+				if s == nil || s.up || running[tg] || tg.addr != "" && p.wanted(s.peer) || len(running) == slots {
 					delete(waiting, tg)
 					continue
 				}
@@ -294,7 +347,7 @@ func TestPlanProperties(t *testing.T) {
 					a.err = errDown
 				}
 				if tg.addr != "" && a.err == nil {
-					a.peer = "b"
+					a.peer = rapid.SampledFrom([]peer.ID{"a", "b"}).Draw(t, "who")
 				}
 				p.done(now, a)
 			},
