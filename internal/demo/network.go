@@ -33,10 +33,10 @@ type network struct {
 	members []*member
 }
 
-// build starts the hosts, makes the genesis block that names the first peer of each organization as its anchor, and joins
-// everybody. On an error what it started is closed.
-func build(ctx context.Context, o Options, m *material) (n *network, err error) {
-	n = &network{options: o, material: m, measures: newMeasures(o.Orgs * o.Peers)}
+// build starts the hosts, makes the genesis block that names the first peer of each organization as its anchor, and the
+// ordering service. On an error what it started is closed.
+func build(o Options, m *material) (n *network, err error) {
+	n = &network{options: o, material: m, measures: newMeasures()}
 	if n.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("listen for the ordering service: %w", err)
 	}
@@ -45,7 +45,7 @@ func build(ctx context.Context, o Options, m *material) (n *network, err error) 
 			err = errors.Join(err, n.close(), n.listener.Close())
 		}
 	}()
-	anchors, err := n.startMembers()
+	anchors, err := n.openMembers()
 	if err != nil {
 		return n, err
 	}
@@ -55,29 +55,43 @@ func build(ctx context.Context, o Options, m *material) (n *network, err error) 
 	return n, n.startOrderer()
 }
 
-func (n *network) startMembers() (anchors map[string][]string, err error) {
+// openMembers starts the peers' hosts. The first of each organization is what the others bootstrap from, and its anchor.
+func (n *network) openMembers() (anchors map[string][]string, err error) {
 	anchors = map[string][]string{}
 	for _, org := range n.material.orgs {
 		for i := range n.options.Peers {
-			p, err := newMember(n.material, org, i, n.size(), anchors[org.MSPID], n.options.Log)
+			p, err := newMember(n.material, org, i, n.options)
 			if err != nil {
-				return nil, fmt.Errorf("start peer %d of %s: %w", i, org.Name, err)
+				return nil, err
 			}
-			n.members = append(n.members, p)
-			if i == 0 {
-				addr, err := p.address()
-				if err != nil {
-					return nil, err
-				}
-				anchors[org.MSPID] = []string{addr}
+			p.bootstrap = anchors[org.MSPID]
+			if err := n.open(p); err != nil {
+				return nil, err
 			}
+			if i > 0 {
+				continue
+			}
+			addr, err := p.address()
+			if err != nil {
+				return nil, err
+			}
+			anchors[org.MSPID] = []string{addr}
 		}
 	}
 	return anchors, nil
 }
 
-// size is how many peers there will be, the late joiner among them.
-func (n *network) size() int { return n.options.Orgs*n.options.Peers + 1 }
+// open starts a peer's host for the first time and adds the peer to the network.
+func (n *network) open(p *member) error {
+	if err := p.open(); err != nil {
+		return fmt.Errorf("start %s: %w", p.name, err)
+	}
+	p.index = n.measures.add()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.members = append(n.members, p)
+	return nil
+}
 
 func (n *network) startOrderer() (err error) {
 	n.ledger, err = ledger.Open(filepath.Join(n.material.dir, "orderer"), ledger.Options{Log: n.options.Log})
@@ -93,99 +107,97 @@ func (n *network) startOrderer() (err error) {
 
 // join joins every peer and watches its height in g.
 func (n *network) join(ctx context.Context, g *errgroup.Group) error {
-	for i, p := range n.members {
-		if err := p.join(ctx, n.genesis); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+	for _, p := range n.all() {
+		if err := n.start(ctx, g, p); err != nil {
+			return err
 		}
-		g.Go(func() error { return n.watch(ctx, i, p) })
 	}
 	return nil
 }
 
-// watch notes when a peer has committed each block, until ctx ends or the peer's channel fails.
-func (n *network) watch(ctx context.Context, index int, p *member) error {
-	for number := uint64(1); ; number++ {
-		if err := p.channel.WaitHeight(ctx, number+1); err != nil {
-			if ctx.Err() != nil {
+// start joins one peer and watches its height in g.
+func (n *network) start(ctx context.Context, g *errgroup.Group, p *member) error {
+	if err := p.join(ctx, n.genesis); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	run := p.running.Load()
+	g.Go(func() error { return n.watch(ctx, p, run) })
+	return nil
+}
+
+// watch notes when a peer has committed each block, until ctx ends, the peer is killed or its channel fails.
+func (n *network) watch(ctx context.Context, p *member, run *process) error {
+	for number := run.channel.Height(); ; number++ {
+		if err := run.channel.WaitHeight(ctx, number+1); err != nil {
+			if ctx.Err() != nil || p.running.Load() != run {
 				return nil
 			}
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		n.measures.committed(index, number, time.Now())
+		n.measures.committed(p.index, number, time.Now())
 	}
 }
 
-// meet waits until every peer sees every other, or for a while.
+// meet waits until every peer sees every other and each organization has a leader, or for a while.
 func (n *network) meet(ctx context.Context) error {
-	limit := time.After(15 * time.Second)
-	look := time.NewTicker(20 * time.Millisecond)
+	ctx, cancel := context.WithTimeoutCause(ctx, 20*time.Second, errors.New("after 20 s not every peer sees every other, or an organization has no leader"))
+	defer cancel()
+	return until(ctx, func() bool {
+		all := n.all()
+		return len(n.leaders()) == len(n.material.orgs) &&
+			!slices.ContainsFunc(all, func(p *member) bool { return p.status().Members < len(all)-1 })
+	})
+}
+
+// until looks every few milliseconds until done, or until ctx ends, whose cause it returns then.
+func until(ctx context.Context, done func() bool) error {
+	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
-	for {
-		if !slices.ContainsFunc(n.members, func(p *member) bool { return p.channel.Status().Members < len(n.members)-1 }) {
-			return nil
-		}
+	for !done() {
 		select {
 		case <-look.C:
-		case <-limit:
-			return errors.New("after 15 s not every peer sees every other")
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 	}
+	return nil
 }
 
-// late starts one more peer of the first organization and lets it catch up.
-func (n *network) late(ctx context.Context, g *errgroup.Group) error {
-	first, err := n.members[0].address()
-	if err != nil {
-		return err
-	}
-	index, start := n.measures.add(), time.Now()
-	n.measures.late(index)
-	p, err := newMember(n.material, n.material.orgs[0], n.options.Peers, n.size(), []string{first}, n.options.Log)
-	if err != nil {
-		return fmt.Errorf("start the late joiner: %w", err)
-	}
-	err = p.join(ctx, n.genesis)
+// all are the peers of the network, running or not.
+func (n *network) all() []*member {
 	n.mu.Lock()
-	n.members = append(n.members, p)
-	n.mu.Unlock()
-	if err != nil {
-		return fmt.Errorf("%s: %w", p.name, err)
-	}
-	g.Go(func() error { return n.watch(ctx, index, p) })
-	g.Go(func() error { return n.catchUp(ctx, index, p, start) })
-	return nil
+	defer n.mu.Unlock()
+	return slices.Clone(n.members)
 }
 
-// catchUp waits until a late peer has what the ordering service has.
-func (n *network) catchUp(ctx context.Context, index int, p *member, start time.Time) error {
-	for height := n.orderer.Height(); p.channel.Height() < height; height = n.orderer.Height() {
-		if err := p.channel.WaitHeight(ctx, height); err != nil {
-			return nil // watch reports it
-		}
-	}
-	n.measures.caughtUp(index, p.channel.Height(), time.Since(start))
-	return nil
+// leaders are the peers that lead their organization now.
+func (n *network) leaders() []*member {
+	return slices.DeleteFunc(n.all(), func(p *member) bool { return !p.status().Leads })
 }
 
 // arrive waits until every peer has every block, or for a while: what is missing then is in the summary.
 func (n *network) arrive(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	for _, p := range n.members {
-		_ = p.channel.WaitHeight(ctx, n.orderer.Height()) // the summary counts what is missing
+	for _, p := range n.all() {
+		if run := p.running.Load(); run != nil {
+			_ = run.channel.WaitHeight(ctx, n.orderer.Height()) // the summary counts what is missing
+		}
 	}
 }
 
 // close stops every peer: first all nodes, then the hosts that they stand on.
 func (n *network) close() error {
 	var errs []error
-	for _, p := range n.members {
-		errs = append(errs, p.node.Close())
+	var hosts []*process
+	for _, p := range n.all() {
+		if run := p.running.Load(); run != nil {
+			errs = append(errs, run.node.Close())
+			hosts = append(hosts, run)
+		}
 	}
-	for _, p := range n.members {
-		errs = append(errs, p.host.Close())
+	for _, run := range hosts {
+		errs = append(errs, run.host.Close())
 	}
 	if n.client != nil {
 		errs = append(errs, n.client.close())

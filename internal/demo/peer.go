@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p"
@@ -16,70 +17,104 @@ import (
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/internal/devnet"
+	"github.com/weft-p2p/weft/msp"
 )
 
-// listen is where every host of the demo listens: a free port of the loopback interface.
-const listen = "/ip4/127.0.0.1/tcp/0"
+// anyPort is where a host of the demo listens first: a free port of the loopback interface, which it then keeps.
+const anyPort = "/ip4/127.0.0.1/tcp/0"
 
-// member is one peer of the demo network.
+// member is one peer of the demo network: its identity and data outlive its process, so to speak.
 type member struct {
-	name    string
-	org     *devnet.Org
-	leads   bool
-	traffic *traffic
+	index     int // in measures
+	name      string
+	org       *devnet.Org
+	identity  *msp.Local
+	data      string
+	members   int
+	listen    string
+	bootstrap []string
+	log       *slog.Logger
+	traffic   *traffic
+	gate      gate
+
+	running atomic.Pointer[process]
+}
+
+// process is a peer that runs.
+type process struct {
 	host    *host.Host
 	node    *weft.Node
 	channel *weft.Channel
 }
 
-// newMember starts a libp2p host and a node on it; it is in no channel yet.
-func newMember(m *material, org *devnet.Org, index, members int, bootstrap []string, log *slog.Logger) (*member, error) {
-	p := &member{name: fmt.Sprintf("peer%d.%s", index, strings.ToLower(org.Name)), org: org, leads: index == 0, traffic: newTraffic()}
-	identity, err := m.enroll(org, fmt.Sprintf("peer%d", index), devnet.Peer)
+// newMember enrolls a peer; it does not run yet.
+func newMember(m *material, org *devnet.Org, number int, o Options) (*member, error) {
+	name := fmt.Sprintf("peer%d", number)
+	identity, err := m.enroll(org, name, devnet.Peer)
 	if err != nil {
 		return nil, err
 	}
-	data := filepath.Join(m.dir, org.Domain, fmt.Sprintf("peer%d", index))
-	key, err := host.LoadKey(filepath.Join(data, "host.key"))
-	if err != nil {
-		return nil, err
-	}
-	p.host, err = host.New(context.Background(), host.Config{
-		Key: key, ListenAddrs: []string{listen}, Members: members,
-		Options: []libp2p.Option{libp2p.BandwidthReporter(p.traffic)},
-	})
-	if err != nil {
-		return nil, err
-	}
-	p.node, err = weft.New(p.host, p.host.PubSub, identity, weft.WithGuard(p.host.Guard), weft.WithHostOwned(),
-		weft.WithDataDir(data), weft.WithLogger(log.With("node", p.name)), weft.WithBootstrap(bootstrap...),
-		weft.WithExternalAddrs(p.host.Network().ListenAddresses()...))
-	if err != nil {
-		return nil, errors.Join(err, p.host.Close())
-	}
-	p.host.Routing.Set(p.node.FindPeer)
-	return p, nil
+	return &member{
+		name: name + "." + strings.ToLower(org.Name), org: org, identity: identity,
+		data: filepath.Join(m.dir, org.Domain, name), listen: anyPort,
+		members: o.Orgs*o.Peers + 1, traffic: newTraffic(), log: o.Log.With("node", name),
+	}, nil
 }
 
-// join joins the channel, as leader if the peer is its organization's first.
-func (p *member) join(ctx context.Context, genesis *common.Block) (err error) {
-	var opts []weft.JoinOption
-	if p.leads {
-		opts = append(opts, weft.AsLeader())
+// open starts the peer's libp2p host and a node on it; it is in no channel yet.
+func (p *member) open() (err error) {
+	key, err := host.LoadKey(filepath.Join(p.data, "host.key"))
+	if err != nil {
+		return err
 	}
-	p.channel, err = p.node.Join(ctx, genesis, opts...)
+	run := &process{}
+	run.host, err = host.New(context.Background(), host.Config{
+		Key: key, ListenAddrs: []string{p.listen}, Members: p.members,
+		Options: []libp2p.Option{libp2p.BandwidthReporter(p.traffic), libp2p.ConnectionGater(&p.gate)},
+	})
+	if err != nil {
+		return err
+	}
+	addrs := run.host.Network().ListenAddresses()
+	p.listen = addrs[0].String()
+	run.node, err = weft.New(run.host, run.host.PubSub, p.identity, weft.WithGuard(run.host.Guard), weft.WithHostOwned(),
+		weft.WithDataDir(p.data), weft.WithLogger(p.log), weft.WithBootstrap(p.bootstrap...), weft.WithExternalAddrs(addrs...))
+	if err != nil {
+		return errors.Join(err, run.host.Close())
+	}
+	run.host.Routing.Set(run.node.FindPeer)
+	p.running.Store(run)
+	return nil
+}
+
+// join joins the channel. Who leads is for the members of the organization to elect.
+func (p *member) join(ctx context.Context, genesis *common.Block) (err error) {
+	run := p.running.Load()
+	run.channel, err = run.node.Join(ctx, genesis, weft.WithOrdererDialer(p.gate.dial))
 	return err
+}
+
+// kill ends the peer without a word, as the end of its process does: its connections close.
+func (p *member) kill() error {
+	run := p.running.Swap(nil)
+	return errors.Join(run.host.Network().Close(), run.node.Close(), run.host.Close())
+}
+
+// status is where the peer's channel stands; the zero value if the peer does not run.
+func (p *member) status() weft.Status {
+	run := p.running.Load()
+	if run == nil || run.channel == nil {
+		return weft.Status{}
+	}
+	return run.channel.Status()
 }
 
 // address is where the peer listens, as host:port.
 func (p *member) address() (string, error) {
-	for _, a := range p.host.Network().ListenAddresses() {
+	for _, a := range p.running.Load().host.Network().ListenAddresses() {
 		if addr, err := manet.ToNetAddr(a); err == nil {
 			return addr.String(), nil
 		}
 	}
 	return "", fmt.Errorf("%s listens nowhere", p.name)
 }
-
-// seen is how many other members of the channel the peer sees.
-func (p *member) seen() int { return p.channel.Status().Members }

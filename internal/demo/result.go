@@ -27,6 +27,9 @@ type result struct {
 	StreamsMax    int     `json:"orderer_streams_max"` // Deliver streams open at once
 	CatchupBlocks int     `json:"catchup_blocks"`      // of the late joiner
 	CatchupMS     float64 `json:"catchup_ms"`          // from its start to the head
+	LeaderChanges int     `json:"leader_changes"`      // in all organizations, after the first election
+	FailoverMS    float64 `json:"failover_ms"`         // leader killed -> its successor's Deliver stream open
+	Repaired      int     `json:"repaired_blocks"`     // missed by peers that were cut off or killed, and brought in afterwards
 
 	pairs    int
 	bytes    int64
@@ -39,17 +42,16 @@ func (n *network) result() result {
 	v := n.measures.view()
 	_, streams := n.orderer.Streams()
 	r := result{
-		Peers: len(n.members), Blocks: int(n.orderer.Height() - 1), pairs: len(v.all),
+		Peers: len(n.all()), Blocks: int(n.orderer.Height() - 1), pairs: len(v.all),
 		P50: millis(percentile(v.all, 0.5)), P99: millis(percentile(v.all, 0.99)), Max: millis(percentile(v.all, 1)),
 		StreamsMax: streams, refused: n.client.refused, sameHead: true,
 	}
-	n.measures.mu.Lock()
-	r.bytes, r.CatchupBlocks, r.CatchupMS = n.measures.bytes, int(n.measures.caught), millis(n.measures.catchup)
-	n.measures.mu.Unlock()
+	r.bytes, r.CatchupBlocks, r.CatchupMS = v.bytes, int(v.events.caught), millis(v.events.catchup)
+	r.LeaderChanges, r.FailoverMS, r.Repaired = v.events.changes, millis(v.events.failover), v.events.repaired
 	var received int64
-	for _, p := range n.members {
+	for _, p := range n.all() {
 		received += p.traffic.received.Load()
-		status := p.channel.Status()
+		status := p.status()
 		r.Missing += int(n.orderer.Height() - min(status.Height, n.orderer.Height()))
 		if r.head == nil {
 			r.head = status.Head
@@ -79,6 +81,8 @@ func (r result) print(w io.Writer, n *network) {
 	line("copies", "%.2f times the bytes that have to be received", r.Copies)
 	line("ordering service", "%d Deliver streams open at most, for %d peers", r.StreamsMax, r.Peers)
 	line("late joiner", "%d blocks in %.0f ms from its start", r.CatchupBlocks, r.CatchupMS)
+	line("failover", "%.0f ms from the death of a leader to its successor's stream; %d changes of leaders in all", r.FailoverMS, r.LeaderChanges)
+	line("repaired", "%d blocks that peers had missed while they were cut off or dead", r.Repaired)
 	for _, status := range slices.Sorted(maps.Keys(r.refused)) {
 		line("refused", "%d transactions answered %s: the newest configuration does not admit their creators", r.refused[status], status)
 	}
@@ -87,8 +91,8 @@ func (r result) print(w io.Writer, n *network) {
 		return
 	}
 	line("MISSING", "%d block-peer pairs; the same head everywhere: %t", r.Missing, r.sameHead)
-	for _, p := range n.members {
-		s := p.channel.Status()
+	for _, p := range n.all() {
+		s := p.status()
 		line("  "+p.name, "height %d of %d, sees %d peers, highest claimed height %d", s.Height, n.orderer.Height(), s.Members, s.Highest)
 	}
 }

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
+	"github.com/weft-p2p/weft/internal/devnet"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -34,7 +36,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	n, err := build(ctx, o, m)
+	n, err := build(o, m)
 	if err != nil {
 		return err
 	}
@@ -77,25 +79,46 @@ func (n *network) play(ctx context.Context, g *errgroup.Group, s *screen) error 
 	}
 	s.met()
 	show, hide := context.WithCancel(ctx)
-	shown := make(chan struct{})
-	go func() {
-		defer close(shown)
-		s.follow(show)
-	}()
-	err := n.order(ctx, g, s)
+	var shown sync.WaitGroup
+	shown.Go(func() { s.follow(show) })
+	shown.Go(func() { n.reign(show) })
+	err := n.order(ctx, newScript(n, s, g), s)
 	if err == nil {
 		n.arrive(ctx)
 	}
 	hide()
-	<-shown
+	shown.Wait()
 	if err != nil {
 		return err
 	}
 	return s.end()
 }
 
-// order sends the transactions, a block's worth every interval, and starts the late joiner half-way.
-func (n *network) order(ctx context.Context, g *errgroup.Group, s *screen) error {
+// reign counts the changes of leaders until ctx ends. A peer that is cut off elects itself and reigns over nobody.
+func (n *network) reign(ctx context.Context) {
+	last := map[*devnet.Org]*member{}
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for {
+		for _, p := range n.leaders() {
+			if p.gate.shut.Load() || last[p.org] == p {
+				continue
+			}
+			if last[p.org] != nil {
+				n.measures.changed()
+			}
+			last[p.org] = p
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// order sends the transactions, a block's worth every interval, while the script plays.
+func (n *network) order(ctx context.Context, c *script, s *screen) error {
 	load, err := n.load()
 	if err != nil {
 		return err
@@ -105,13 +128,14 @@ func (n *network) order(ctx context.Context, g *errgroup.Group, s *screen) error
 	defer tick.Stop()
 	for i := 0; ; i++ {
 		txs, err := load.next()
-		if err != nil || len(txs) == 0 {
-			return errors.Join(err, n.flush(ctx))
+		if err != nil {
+			return err
 		}
-		if i == load.total/2 {
-			if err := n.late(ctx, g); err != nil {
-				return err
-			}
+		if len(txs) == 0 {
+			return errors.Join(c.play(ctx, 1), n.flush(ctx))
+		}
+		if err := c.play(ctx, float64(i)/float64(load.total)); err != nil {
+			return err
 		}
 		for _, tx := range txs {
 			if err := n.client.send(ctx, tx); err != nil {

@@ -6,11 +6,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
+	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/internal/devnet"
 )
 
@@ -26,14 +27,24 @@ type screen struct {
 	out   io.Writer
 	start time.Time
 	total int // blocks to come, about
-	drawn int // lines of the table that stand on the terminal
+
+	mu    sync.Mutex // guards what is written, and drawn
+	drawn int        // lines of the table that stand on the terminal
 }
 
 func newScreen(n *network) *screen {
 	return &screen{n: n, out: n.options.Out, start: time.Now()}
 }
 
+// say adds a line; on a terminal the table is drawn anew below it.
 func (s *screen) say(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drawn = 0
+	s.line(format, args...)
+}
+
+func (s *screen) line(format string, args ...any) {
 	fmt.Fprintf(s.out, "%6.1fs  %s\n", time.Since(s.start).Seconds(), fmt.Sprintf(format, args...))
 }
 
@@ -59,13 +70,11 @@ func names(orgs []*devnet.Org) string {
 // met says that the network stands.
 func (s *screen) met() {
 	var leaders []string
-	for _, p := range s.n.members {
-		if p.leads {
-			leaders = append(leaders, p.name)
-		}
+	for _, p := range s.n.leaders() {
+		leaders = append(leaders, p.name)
 	}
-	s.say("all %d peers see each other; %s pull from the ordering service, the others get every block from peers",
-		len(s.n.members), strings.Join(leaders, ", "))
+	s.say("all %d peers see each other; %s were elected and pull from the ordering service, the others get every block from peers",
+		len(s.n.all()), strings.Join(leaders, ", "))
 }
 
 // follow shows heights and times until ctx ends.
@@ -88,23 +97,25 @@ func (s *screen) follow(ctx context.Context) {
 }
 
 func (s *screen) update() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.n.options.Live {
 		s.table()
 		return
 	}
 	v := s.n.measures.view()
-	s.say("ordered %d  heights %s  order to committed p50 %s max %s", s.n.orderer.Height()-1, s.heights(v),
+	s.line("ordered %d  heights %s  order to committed p50 %s max %s", s.n.orderer.Height()-1, s.heights(v),
 		ms(percentile(v.all, 0.5)), ms(percentile(v.all, 1)))
 }
 
 // heights are the heights of all peers, organizations apart.
 func (s *screen) heights(v view) string {
 	var b strings.Builder
-	for i, h := range v.heights {
+	for i, p := range v.peers {
 		if i > 0 && i%s.n.options.Peers == 0 {
 			b.WriteString(" |")
 		}
-		fmt.Fprintf(&b, " %d", h-1)
+		fmt.Fprintf(&b, " %d", p.height-1)
 	}
 	return strings.TrimSpace(b.String())
 }
@@ -115,12 +126,9 @@ func (s *screen) table() {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "PEER\tPULLS\tBLOCKS\tORDER TO COMMITTED\tSEES\tRECEIVED\n")
-	for i, p := range s.n.listed(len(v.heights)) {
-		pulls := ""
-		if p.leads {
-			pulls = "leader"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d peers\t%s\n", p.name, pulls, v.heights[i]-1, ms(v.last[i]), p.seen(), size(p.traffic.received.Load()))
+	for _, p := range s.n.all() {
+		now, seen := p.status(), v.peers[p.index]
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d peers\t%s\n", p.name, p.part(now), seen.height-1, ms(seen.last), now.Members, size(p.traffic.received.Load()))
 	}
 	_ = w.Flush() // into memory
 	fmt.Fprintf(&b, "%5.1f s  block %d of about %d  p50 %s  p99 %s  max %s", time.Since(s.start).Seconds(), s.n.orderer.Height()-1, s.total,
@@ -133,6 +141,19 @@ func (s *screen) table() {
 		fmt.Fprintf(s.out, "\r%s\x1b[K\n", line)
 	}
 	s.drawn = len(lines)
+}
+
+// part is what part a peer plays now.
+func (p *member) part(s weft.Status) string {
+	switch {
+	case p.running.Load() == nil:
+		return "killed"
+	case p.gate.shut.Load():
+		return "cut off"
+	case s.Leads:
+		return "leader"
+	}
+	return ""
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }
@@ -152,11 +173,4 @@ func (s *screen) end() error {
 		return fmt.Errorf("%w: %d block-peer pairs are missing", ErrIncomplete, r.Missing)
 	}
 	return nil
-}
-
-// listed are the members that measures of n peers are about; the late joiner may not be there yet.
-func (n *network) listed(count int) []*member {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.Clone(n.members[:min(count, len(n.members))])
 }
