@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package blocksync
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/stretchr/testify/require"
+)
+
+// asked is a request that waits, and what became of it.
+type asked struct {
+	instead peer.ID
+	err     error
+	done    bool
+}
+
+// ask lets a reader ask and waits until nothing moves any more.
+func ask(ctx context.Context, u *uploads, reader peer.ID, blocks span, size int) *asked {
+	a := &asked{}
+	go func() {
+		a.instead, a.err = u.enter(ctx, reader, blocks, size)
+		a.done = true
+	}()
+	synctest.Wait()
+	return a
+}
+
+func (a *asked) served() bool { return a.done && a.err == nil && a.instead == "" }
+
+func TestUploadsServeWhatFits(t *testing.T) {
+	for name, c := range map[string]struct {
+		size, served int
+	}{
+		"small ones side by side": {uploadBytes / 8, 8},
+		"just fits":               {uploadBytes / 4, 4},
+		"big ones two at a time":  {uploadBytes, uploadLeast},
+		"of unknown size":         {0, 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer synctest.Wait()
+				defer cancel()
+				var u uploads
+				served := 0
+				for i := range 20 {
+					if ask(ctx, &u, peer.ID(fmt.Sprint(i)), span{5, 5}, c.size).served() {
+						served++
+					}
+				}
+				require.Equal(t, c.served, served)
+			})
+		})
+	}
+}
+
+func TestUploadsSendWaitersOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var u uploads
+		big := uploadBytes
+		first, second := ask(t.Context(), &u, "first", span{5, 5}, big), ask(t.Context(), &u, "second", span{5, 5}, big)
+		require.True(t, first.served() && second.served())
+		later := ask(t.Context(), &u, "later", span{5, 5}, big)
+		other := ask(t.Context(), &u, "other", span{5, 6}, big) // wants more than first is getting
+		third := ask(t.Context(), &u, "third", span{5, 5}, big)
+		again := ask(t.Context(), &u, "first", span{5, 5}, big) // the reader itself
+
+		u.leave("first", big, &span{5, 5})
+		synctest.Wait()
+		require.True(t, later.served(), "who waits longest gets the free place")
+		require.Equal(t, peer.ID("first"), third.instead, "others are sent to who has just received it")
+		require.False(t, other.done, "not to who has less than they want")
+		require.False(t, again.done, "nor to themselves")
+
+		u.leave("second", big, nil) // it broke off
+		synctest.Wait()
+		require.True(t, other.served())
+		require.False(t, again.done)
+		u.leave("later", big, nil)
+		u.leave("other", big, nil)
+		synctest.Wait()
+		require.True(t, again.served())
+		require.Equal(t, 1, u.active)
+		require.Equal(t, big, u.bytes)
+	})
+}
+
+func TestUploadsGiveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var u uploads
+		for _, id := range []peer.ID{"a", "b"} {
+			require.True(t, ask(t.Context(), &u, id, span{1, 1}, uploadBytes).served())
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		left, patient := ask(ctx, &u, "left", span{1, 1}, 1), ask(t.Context(), &u, "patient", span{1, 1}, 1)
+		cancel()
+		synctest.Wait()
+		require.ErrorIs(t, left.err, context.Canceled)
+		time.Sleep(uploadWait - time.Millisecond)
+		synctest.Wait()
+		require.False(t, patient.done)
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		require.ErrorIs(t, patient.err, errBusy)
+		require.Empty(t, u.waiting)
+		u.leave("a", uploadBytes, nil)
+		u.leave("b", uploadBytes, nil)
+		require.Zero(t, u.active)
+		require.Zero(t, u.bytes)
+	})
+}
