@@ -15,9 +15,13 @@ const (
 	// tieBreak is how long the host with the higher peer ID leaves the dialing to the other one: hosts that dial each other
 	// at once keep two connections. Two seconds are some round trips and a handshake on any link.
 	tieBreak = 2 * time.Second
-	// firstRetry and lastRetry bound the wait after a failure. A minute is what a healed partition costs at worst.
-	firstRetry = time.Second
-	lastRetry  = time.Minute
+	// firstRetry is the wait after the first failure. lastRetry, for members, and lastRetryAddress bound the wait after many:
+	// what a healed partition costs at worst. 300 dead members cost 40 attempts a second when their hosts refuse at once, a
+	// packet or two each; when nobody answers, an attempt takes 5 s or more, and the 16 that run at one time make 3 a second
+	// at most, however short the wait is. 25 s is Fabric's peer.gossip.reconnectInterval.
+	firstRetry       = time.Second
+	lastRetry        = 10 * time.Second
+	lastRetryAddress = 25 * time.Second
 	// steady is how long a connection must have lived to be worth an immediate redial; one that ends sooner counts as a
 	// failure, so that a peer that hangs up on us is not dialed in a loop.
 	steady = 30 * time.Second
@@ -111,7 +115,7 @@ func (p *plan) fall(now time.Time, t target, s *progress) {
 
 func (p *plan) fail(now time.Time, t target, s *progress) {
 	s.failures++
-	s.next = now.Add(p.wait(s.failures) + p.turn(t))
+	s.next = now.Add(p.wait(t, s.failures) + p.turn(t))
 }
 
 // attempt is how one attempt ended.
@@ -225,12 +229,15 @@ func (p *plan) turn(t target) time.Duration {
 	return tieBreak
 }
 
-// wait is the wait after so many failures in a row: firstRetry doubled with each, lastRetry at most, and half of that left
-// to chance, so that those who lost a peer at the same time do not come back at the same time.
-func (p *plan) wait(failures int) time.Duration {
+// wait is the wait after so many failures in a row: firstRetry doubled with each, up to a bound, and half of that left to
+// chance, so that those who lost a peer at the same time do not come back at the same time.
+func (p *plan) wait(t target, failures int) time.Duration {
 	d := lastRetry
+	if t.addr != "" {
+		d = lastRetryAddress
+	}
 	if shift := failures - 1; shift < 6 {
-		d = min(firstRetry<<shift, lastRetry)
+		d = min(d, firstRetry<<shift)
 	}
 	return d/2 + time.Duration(p.rand.Int64N(int64(d/2)+1))
 }

@@ -102,11 +102,20 @@ func TestPlan(t *testing.T) {
 			got, _ = s.due(s.now(), 5)
 			require.Equal(s.T, []target{member("y")}, got)
 		},
-		"failures back off to a minute": func(s *script) {
+		"failures back off to ten seconds": func(s *script) {
 			s.wants(high)
-			for _, most := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60} {
+			for _, most := range []time.Duration{1, 2, 4, 8, 10, 10, 10, 10} {
 				s.starts(high)
 				require.False(s.T, s.ends(high, "z", errDown), "never was connected")
+				s.waits(most*time.Second/2, most*time.Second)
+			}
+		},
+		"at addresses, to 25 seconds": func(s *script) {
+			boot := address("boot:7061")
+			s.wants(boot)
+			for _, most := range []time.Duration{1, 2, 4, 8, 16, 25, 25, 25} {
+				s.starts(boot)
+				s.ends(boot, "", errDown)
 				s.waits(most*time.Second/2, most*time.Second)
 			}
 		},
@@ -154,7 +163,7 @@ func TestPlan(t *testing.T) {
 			for range 6 {
 				s.starts(high)
 				s.ends(high, "z", errDown)
-				s.waits(0, time.Minute)
+				s.waits(0, lastRetry)
 			}
 			s.starts(high)
 			s.ends(high, "z", errDown)
@@ -242,7 +251,7 @@ func TestPlan(t *testing.T) {
 				require.Equal(s.T, peer.ID("q"), s.who(boot))
 				protect, _, _ := s.kept()
 				require.Empty(s.T, protect)
-				s.waits(firstRetry/2, time.Minute)
+				s.waits(firstRetry/2, lastRetryAddress)
 			}
 			s.starts(boot)
 			s.done(s.now(), attempt{target: boot, peer: "", err: errDown})
@@ -316,7 +325,7 @@ func TestPlanProperties(t *testing.T) {
 				if _, ok := waiting[tg]; !ok {
 					waiting[tg] = now
 				}
-				require.LessOrEqual(t, s.next.Sub(waiting[tg]), lastRetry+tieBreak)
+				require.LessOrEqual(t, s.next.Sub(waiting[tg]), max(lastRetry+tieBreak, lastRetryAddress))
 			}
 		}
 		t.Repeat(map[string]func(*rapid.T){
@@ -357,10 +366,12 @@ func TestPlanProperties(t *testing.T) {
 }
 
 func TestWaitIsBounded(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		p := newPlan(self, rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)))
-		d := p.wait(rapid.IntRange(1, 1<<30).Draw(t, "failures"))
-		require.GreaterOrEqual(t, d, firstRetry/2)
-		require.LessOrEqual(t, d, lastRetry)
-	})
+	for target, last := range map[target]time.Duration{member("a"): lastRetry, address("boot"): lastRetryAddress} {
+		rapid.Check(t, func(t *rapid.T) {
+			p := newPlan(self, rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)))
+			d := p.wait(target, rapid.IntRange(1, 1<<30).Draw(t, "failures"))
+			require.GreaterOrEqual(t, d, firstRetry/2)
+			require.LessOrEqual(t, d, last)
+		})
+	}
 }
