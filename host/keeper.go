@@ -40,7 +40,8 @@ type KeeperConfig struct {
 	Connected func(ctx context.Context, id peer.ID) error
 	// Bootstrap are addresses where members are found, host:port or multiaddr; see [DialAddress].
 	Bootstrap []string
-	// Unreachable hears that a member whose connection was lost could not be dialed again. It must not block. Nil is allowed.
+	// Unreachable hears that a member whose connection was lost is not connected again half a second later. Dialing it goes on.
+	// It must not block. Nil is allowed.
 	Unreachable func(peer.ID)
 	// Parallel bounds the attempts at one time. Zero: 16.
 	Parallel int
@@ -155,10 +156,11 @@ func (r *keeping) loop(ctx context.Context, events <-chan any) {
 	}
 }
 
-// start runs what is due and sets the timer for what comes next.
+// start tells who is unreachable, runs what is due and sets the timer for what comes next.
 func (r *keeping) start(ctx context.Context, timer *time.Timer) {
 	now := time.Now()
-	due, wake := r.plan.due(now, r.cfg.Parallel-r.running)
+	r.tell(r.plan.overdue(now))
+	due, wake := r.plan.due(now, r.cfg.Parallel-r.running, r.cfg.Parallel/4)
 	for _, t := range due {
 		r.running++
 		who := r.plan.who(t)
@@ -167,6 +169,15 @@ func (r *keeping) start(ctx context.Context, timer *time.Timer) {
 	timer.Stop()
 	if !wake.IsZero() {
 		timer.Reset(wake.Sub(now))
+	}
+}
+
+func (r *keeping) tell(unreachable []peer.ID) {
+	for _, id := range unreachable {
+		if r.cfg.Unreachable != nil && !r.linked(id) { // that it is linked may not have come in yet
+			r.cfg.Log.Debug("member is unreachable", "peer", id)
+			r.cfg.Unreachable(id)
+		}
 	}
 }
 
@@ -208,9 +219,7 @@ func (r *keeping) ended(a attempt) {
 	case a.err != nil:
 		r.cfg.Log.Debug("not connected", "peer", a.target.id, "address", a.target.addr, "err", a.err)
 	}
-	if r.plan.done(time.Now(), a) && r.cfg.Unreachable != nil {
-		r.cfg.Unreachable(a.peer)
-	}
+	r.plan.done(time.Now(), a)
 	r.settle()
 }
 

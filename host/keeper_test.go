@@ -85,17 +85,23 @@ func TestKeeperRedialsAfterALoss(t *testing.T) {
 	simulate(t, func(t *testing.T, s *sim) {
 		a, b := s.host(nil), s.host(nil)
 		findable(a, b)
-		authenticated := make(chan peer.ID, 100)
-		k := keep(t, a, func(cfg *host.KeeperConfig) {
-			cfg.Connected = func(_ context.Context, id peer.ID) error { authenticated <- id; return nil }
-		})
-		want(k, b)
+		var authenticated, unreachable atomic.Int32
+		for _, h := range []*host.Host{a, b} {
+			want(keep(t, h, func(cfg *host.KeeperConfig) {
+				cfg.Connected = func(context.Context, peer.ID) error { authenticated.Add(1); return nil }
+				cfg.Unreachable = func(peer.ID) { unreachable.Add(1) }
+			}), a, b)
+		}
 		time.Sleep(time.Minute)
-		require.True(t, connected(a, b))
-		disconnect(t, b, a)
-		time.Sleep(3 * time.Second)
-		require.True(t, connected(a, b))
-		require.Len(t, authenticated, 2, "each connection is authenticated")
+		for loss := int32(1); loss <= 3; loss++ {
+			require.EqualValues(t, 2*loss, authenticated.Load(), "each connection is authenticated, by both")
+			disconnect(t, b, a)
+			time.Sleep(300 * time.Millisecond)
+			require.True(t, connected(a, b))
+			require.Len(t, a.Network().ConnsToPeer(b.ID()), 1)
+			time.Sleep(time.Minute)
+		}
+		require.Zero(t, unreachable.Load())
 	})
 }
 
@@ -149,8 +155,10 @@ func TestKeeperTellsWhoIsUnreachable(t *testing.T) {
 		want(k, b)
 		time.Sleep(time.Minute)
 		require.NoError(t, b.Close())
-		time.Sleep(10 * time.Minute)
+		closed := time.Now()
 		require.Equal(t, b.ID(), <-gone)
+		require.Less(t, time.Since(closed), 600*time.Millisecond)
+		time.Sleep(10 * time.Minute)
 		require.Empty(t, gone, "once")
 	})
 }

@@ -15,6 +15,13 @@ const (
 	// tieBreak is how long the host with the higher peer ID leaves the dialing to the other one: hosts that dial each other
 	// at once keep two connections. Two seconds are some round trips and a handshake on any link.
 	tieBreak = 2 * time.Second
+	// spread is how long at most the redial of a lost connection is put off, by chance: who lost it together with many others
+	// is not dialed by all at the same moment. The higher peer ID waits stagger more, no tieBreak: every millisecond counts.
+	spread  = 50 * time.Millisecond
+	stagger = 100 * time.Millisecond
+	// grace is how long a lost connection may take to come back before its member counts as unreachable. A round trip or
+	// three of a redial fit in; a dial to a host that is gone takes 5 s and more to fail.
+	grace = 500 * time.Millisecond
 	// firstRetry is the wait after the first failure. lastRetry, for members, and lastRetryAddress bound the wait after many:
 	// what a healed partition costs at worst. 300 dead members cost 40 attempts a second when their hosts refuse at once, a
 	// packet or two each; when nobody answers, an attempt takes 5 s or more, and the 16 that run at one time make 3 a second
@@ -22,8 +29,8 @@ const (
 	firstRetry       = time.Second
 	lastRetry        = 10 * time.Second
 	lastRetryAddress = 25 * time.Second
-	// steady is how long a connection must have lived to be worth an immediate redial; one that ends sooner counts as a
-	// failure, so that a peer that hangs up on us is not dialed in a loop.
+	// steady is how long a connection must have lived to be worth an immediate redial. Of those that end sooner only the
+	// first in a row is, so that a peer that hangs up on us is not dialed in a loop.
 	steady = 30 * time.Second
 )
 
@@ -40,15 +47,18 @@ type progress struct {
 	up       bool      // connected and authenticated
 	peer     peer.ID   // who is there, as far as known; stays when the connection ends
 	since    time.Time // up since
-	lost     bool      // was up, and no attempt has ended since
+	lost     bool      // was up, and is neither up again nor told as unreachable
+	report   time.Time // when it is told, unless a connection is there again; zero: not
 	never    bool      // the address is our own, or none
-	failures int
+	failures int       // attempts in a row that failed
+	brief    int       // connections in a row that were not steady
 	next     time.Time // not before
 }
 
 // plan decides which targets are attempted when. It is the pure core of the [Keeper]: no clock, no goroutine, no I/O. What
-// happens comes in as want, connected, disconnected and done; due says what to do now and when to ask again. Targets that
-// it returned are being attempted until done is called for them. It belongs to one goroutine.
+// happens comes in as want, connected, disconnected and done; overdue says who is unreachable, and then due what to do now
+// and when to ask again. Targets that it returned are being attempted until done is called for them. It belongs to one
+// goroutine.
 type plan struct {
 	self    peer.ID
 	rand    *rand.Rand
@@ -79,6 +89,7 @@ func (p *plan) want(now time.Time, targets map[target]struct{}) {
 func (p *plan) connected(now time.Time, id peer.ID) {
 	for t, s := range p.targets {
 		if s.peer == id && !s.up {
+			s.report = time.Time{}
 			p.hasten(now, t, s)
 		}
 	}
@@ -86,7 +97,7 @@ func (p *plan) connected(now time.Time, id peer.ID) {
 
 func (p *plan) hasten(now time.Time, t target, s *progress) {
 	wait := p.turn(t)
-	if s.failures > 0 {
+	if s.failures > 0 || s.brief > 1 {
 		wait = max(wait, firstRetry)
 	}
 	if at := now.Add(wait); at.Before(s.next) {
@@ -97,20 +108,34 @@ func (p *plan) hasten(now time.Time, t target, s *progress) {
 // disconnected tells that the last connection to a peer ended.
 func (p *plan) disconnected(now time.Time, id peer.ID) {
 	for t, s := range p.targets {
-		if s.peer == id && s.up {
+		switch {
+		case s.peer != id:
+		case s.up:
 			p.fall(now, t, s)
+		case s.lost: // it was back, but not authenticated yet
+			s.report = now.Add(grace)
 		}
 	}
 }
 
+// fall takes in that the connection to a target ended. Both ends redial at once.
 func (p *plan) fall(now time.Time, t target, s *progress) {
-	s.up, s.lost = false, true
+	s.up = false
+	if s.lost = t.id != ""; s.lost {
+		s.report = now.Add(grace)
+	}
+	s.brief++
 	if now.Sub(s.since) >= steady {
-		s.failures = 0
-		s.next = now.Add(p.turn(t))
+		s.brief = 0
+	}
+	if s.brief > 1 {
+		s.next = now.Add(p.wait(t, s.brief-1) + p.turn(t))
 		return
 	}
-	p.fail(now, t, s)
+	s.next = now.Add(time.Duration(p.rand.Int64N(int64(spread) + 1)))
+	if p.turn(t) > 0 {
+		s.next = s.next.Add(stagger)
+	}
 }
 
 func (p *plan) fail(now time.Time, t target, s *progress) {
@@ -127,60 +152,90 @@ type attempt struct {
 	never  bool    // the address is our own, or none: not to be tried again
 }
 
-// done takes in how an attempt ended. It says whether a member whose connection was lost could not be reached again.
-func (p *plan) done(now time.Time, a attempt) (unreachable bool) {
+// done takes in how an attempt ended.
+func (p *plan) done(now time.Time, a attempt) {
 	s, ok := p.targets[a.target]
 	if !ok {
-		return false
+		return
 	}
 	s.running = false
 	if a.peer != "" {
 		s.peer = a.peer
 	}
-	lost := s.lost
-	s.lost = false
+	if a.linked {
+		s.report = time.Time{}
+	}
 	switch {
 	case s.dropped:
 		delete(p.targets, a.target)
 	case a.never:
 		s.never = true
 	case a.err == nil && a.linked:
-		s.up, s.since = true, now
+		s.up, s.since, s.lost, s.failures = true, now, false, 0
 	default:
 		p.fail(now, a.target, s)
-		return lost && !a.linked && a.target.id != ""
 	}
-	return false
 }
 
-// due returns up to slots targets to attempt now, those that wait longest first, and when to ask again; zero: not before
-// something happens.
+// overdue returns, once for each loss, the members whose connection was lost and has not come back in time.
+func (p *plan) overdue(now time.Time) (unreachable []peer.ID) {
+	for t, s := range p.targets {
+		if s.report.IsZero() || s.report.After(now) {
+			continue
+		}
+		s.lost, s.report = false, time.Time{}
+		if !s.dropped {
+			unreachable = append(unreachable, t.id)
+		}
+	}
+	slices.Sort(unreachable)
+	return unreachable
+}
+
+// due returns targets to attempt now and when to ask again; zero: not before something happens. Those that wait longest go
+// first, but before them those that did not fail last time, which may take all slots; the others leave spare ones free, so that
+// no redial waits for the dials of dead members to time out.
 //
 // An address where a wanted member was found is left alone while anybody is connected, since the member is a target itself.
 // Any other address is tried until somebody is there: who was there once may be forgotten as a member, after a long partition
 // say, or never have been one, and then the address is the only way to the other side.
-func (p *plan) due(now time.Time, slots int) (start []target, wake time.Time) {
+func (p *plan) due(now time.Time, slots, spare int) (start []target, wake time.Time) {
 	alone := p.alone()
-	var ready []target
+	var fresh, failed []target
 	for t, s := range p.targets {
+		wake = sooner(wake, s.report)
 		switch {
 		case s.running || s.up || s.never || t.addr != "" && !alone && p.wanted(s.peer):
 		case s.next.After(now):
-			if wake.IsZero() || s.next.Before(wake) {
-				wake = s.next
-			}
+			wake = sooner(wake, s.next)
+		case s.failures == 0:
+			fresh = append(fresh, t)
 		default:
-			ready = append(ready, t)
+			failed = append(failed, t)
 		}
 	}
+	start = p.first(fresh, slots)
+	start = append(start, p.first(failed, slots-spare-len(start))...)
+	for _, t := range start {
+		p.targets[t].running = true
+	}
+	return start, wake
+}
+
+// first returns up to n targets, those that wait longest first.
+func (p *plan) first(ready []target, n int) []target {
 	slices.SortFunc(ready, func(a, b target) int {
 		return cmp.Or(p.targets[a].next.Compare(p.targets[b].next), cmp.Compare(a.id, b.id), cmp.Compare(a.addr, b.addr))
 	})
-	ready = ready[:min(len(ready), max(slots, 0))]
-	for _, t := range ready {
-		p.targets[t].running = true
+	return ready[:min(len(ready), max(n, 0))]
+}
+
+// sooner is the earlier of two times; a zero one is none.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
 	}
-	return ready, wake
+	return a
 }
 
 // wanted says whether somebody is to be connected as a member.

@@ -51,23 +51,38 @@ func (s *script) after(d time.Duration) { s.at += d }
 
 func (s *script) starts(want ...target) {
 	s.Helper()
-	got, _ := s.due(s.now(), 100)
+	got, _ := s.due(s.now(), 100, 0)
 	require.ElementsMatch(s.T, want, got)
 }
 
-func (s *script) ends(t target, who string, err error) bool {
-	return s.done(s.now(), attempt{target: t, peer: peer.ID(who), err: err, linked: err == nil})
+func (s *script) ends(t target, who string, err error) {
+	s.done(s.now(), attempt{target: t, peer: peer.ID(who), err: err, linked: err == nil})
 }
 
 // waits moves on to the next wake-up, which must come within the bounds.
 func (s *script) waits(least, most time.Duration) {
 	s.Helper()
-	start, wake := s.due(s.now(), 0)
+	start, wake := s.due(s.now(), 0, 0)
 	require.Empty(s.T, start)
 	d := wake.Sub(s.now())
 	require.GreaterOrEqual(s.T, d, least)
 	require.LessOrEqual(s.T, d, most)
 	s.after(d)
+}
+
+// tells requires who is reported as unreachable now.
+func (s *script) tells(want ...peer.ID) {
+	s.Helper()
+	require.Equal(s.T, want, s.overdue(s.now()))
+}
+
+// isUp has a member connect, and be so for a minute.
+func (s *script) isUp(t target) {
+	s.Helper()
+	s.after(tieBreak)
+	s.starts(t)
+	s.ends(t, string(t.id), nil)
+	s.after(time.Minute)
 }
 
 func TestPlan(t *testing.T) {
@@ -95,19 +110,34 @@ func TestPlan(t *testing.T) {
 			s.wants(member("x"))
 			s.after(time.Second)
 			s.wants(member("x"), member("y"))
-			got, _ := s.due(s.now(), 1)
+			got, _ := s.due(s.now(), 1, 0)
 			require.Equal(s.T, []target{member("x")}, got)
-			got, _ = s.due(s.now(), 0)
+			got, _ = s.due(s.now(), 0, 0)
 			require.Empty(s.T, got)
-			got, _ = s.due(s.now(), 5)
+			got, _ = s.due(s.now(), 5, 0)
 			require.Equal(s.T, []target{member("y")}, got)
+		},
+		"who failed before does not take the last slots, and comes after the others": func(s *script) {
+			s.wants(member("x"), member("y"))
+			s.starts(member("x"), member("y"))
+			s.ends(member("x"), "x", errDown)
+			s.ends(member("y"), "y", errDown)
+			s.after(time.Minute)
+			s.wants(member("x"), member("y"), member("z"))
+			got, _ := s.due(s.now(), 2, 2)
+			require.Equal(s.T, []target{member("z")}, got)
+			got, _ = s.due(s.now(), 2, 2)
+			require.Empty(s.T, got)
+			got, _ = s.due(s.now(), 3, 2)
+			require.Len(s.T, got, 1)
 		},
 		"failures back off to ten seconds": func(s *script) {
 			s.wants(high)
 			for _, most := range []time.Duration{1, 2, 4, 8, 10, 10, 10, 10} {
 				s.starts(high)
-				require.False(s.T, s.ends(high, "z", errDown), "never was connected")
+				s.ends(high, "z", errDown)
 				s.waits(most*time.Second/2, most*time.Second)
+				s.tells() // never was connected
 			}
 		},
 		"at addresses, to 25 seconds": func(s *script) {
@@ -119,36 +149,129 @@ func TestPlan(t *testing.T) {
 				s.waits(most*time.Second/2, most*time.Second)
 			}
 		},
-		"a lost connection is dialed at once, and a failure told once": func(s *script) {
+		"a lost connection is dialed at once by the lower ID": func(s *script) {
 			s.wants(high)
+			s.isUp(high)
+			s.disconnected(s.now(), high.id)
+			s.waits(0, spread)
+			s.starts(high)
+		},
+		"and a moment later by the other": func(s *script) {
+			s.wants(low)
+			s.isUp(low)
+			s.disconnected(s.now(), low.id)
+			s.waits(stagger, stagger+spread)
+			s.starts(low)
+		},
+		"who does not come back is told once, while dialing goes on": func(s *script) {
+			s.wants(low, high)
 			s.starts(high)
 			s.ends(high, "z", nil)
-			s.after(time.Minute)
+			s.isUp(low)
 			s.disconnected(s.now(), high.id)
-			s.starts(high)
-			require.True(s.T, s.ends(high, "z", errDown))
+			s.disconnected(s.now(), low.id)
+			s.after(grace - 1)
+			s.starts(low, high)
+			s.tells()
+			s.waits(1, 1)
+			s.tells(low.id, high.id)
+			s.after(5 * time.Second)
+			s.ends(high, "z", errDown)
 			s.waits(firstRetry/2, firstRetry)
 			s.starts(high)
-			require.False(s.T, s.ends(high, "z", errDown))
+			s.ends(high, "z", errDown)
+			s.after(time.Hour)
+			s.tells()
 		},
-		"who is connected but does not authenticate is reachable": func(s *script) {
+		"a redial that fails at once is no reason to tell earlier": func(s *script) {
 			s.wants(high)
+			s.isUp(high)
+			s.disconnected(s.now(), high.id)
+			s.waits(0, spread)
 			s.starts(high)
+			s.ends(high, "z", errDown)
+			s.tells()
+			s.after(grace)
+			s.tells(high.id)
+		},
+		"who is connected again in time is not told": func(s *script) {
+			s.wants(high)
+			s.isUp(high)
+			s.disconnected(s.now(), high.id)
+			s.waits(0, spread)
+			s.starts(high)
+			s.after(grace / 2)
 			s.ends(high, "z", nil)
-			s.after(time.Minute)
-			s.disconnected(s.now(), high.id)
-			s.starts(high)
-			require.False(s.T, s.done(s.now(), attempt{target: high, peer: high.id, err: errDown, linked: true}))
-			s.waits(firstRetry/2, firstRetry)
+			s.after(time.Hour)
+			s.tells()
 		},
-		"who hangs up at once is not dialed in a loop": func(s *script) {
+		"who is connected but does not authenticate is reachable, until the connection ends": func(s *script) {
 			s.wants(high)
-			for _, most := range []time.Duration{1, 2, 4} {
-				s.starts(high)
+			s.isUp(high)
+			s.disconnected(s.now(), high.id)
+			s.waits(0, spread)
+			s.starts(high)
+			s.connected(s.now(), high.id)
+			s.after(grace)
+			s.tells()
+			s.done(s.now(), attempt{target: high, peer: high.id, err: errDown, linked: true})
+			s.after(time.Hour)
+			s.tells()
+			s.disconnected(s.now(), high.id)
+			s.after(grace)
+			s.tells(high.id)
+			s.disconnected(s.now(), high.id)
+			s.after(grace)
+			s.tells()
+		},
+		"who is not wanted any more is not told": func(s *script) {
+			s.wants(high)
+			s.isUp(high)
+			s.disconnected(s.now(), high.id)
+			s.waits(0, spread)
+			s.starts(high)
+			s.wants()
+			s.after(grace)
+			s.tells()
+		},
+		"who hangs up at once is told, but not dialed in a loop": func(s *script) {
+			s.wants(high)
+			s.starts(high)
+			for i, most := range []time.Duration{0, 1, 2, 4, 8, 10, 10} {
 				s.ends(high, "z", nil)
 				s.after(time.Second)
 				s.disconnected(s.now(), high.id)
-				s.waits(most*time.Second/2, most*time.Second)
+				s.after(grace)
+				s.tells(high.id)
+				if i > 0 {
+					s.waits(most*time.Second/2-grace, most*time.Second-grace)
+				}
+				s.starts(high)
+			}
+			s.ends(high, "z", nil)
+			s.after(steady)
+			s.disconnected(s.now(), high.id)
+			s.waits(0, spread)
+			s.starts(high)
+		},
+		"who hangs up again and again is not authenticated without a wait either": func(s *script) {
+			s.wants(high)
+			s.starts(high)
+			for range 2 {
+				s.ends(high, "z", nil)
+				s.disconnected(s.now(), high.id)
+				s.after(lastRetry)
+				s.tells(high.id)
+				s.starts(high)
+			}
+			for range 6 {
+				s.ends(high, "z", nil)
+				s.disconnected(s.now(), high.id)
+				s.after(grace)
+				s.tells(high.id)
+				s.connected(s.now(), high.id)
+				s.waits(0, firstRetry)
+				s.starts(high)
 			}
 		},
 		"a connection that is gone when the attempt ends is none": func(s *script) {
@@ -205,8 +328,10 @@ func TestPlan(t *testing.T) {
 			s.ends(there, "q", nil)
 			s.after(time.Hour)
 			s.disconnected(s.now(), there.id)
+			s.after(spread)
 			s.starts(there) // high is still there
 			s.disconnected(s.now(), high.id)
+			s.after(spread)
 			s.starts(boot, high)
 			s.ends(boot, "", errDown)
 		},
@@ -219,6 +344,8 @@ func TestPlan(t *testing.T) {
 			s.after(time.Hour)
 			s.starts() // connected is connected, wanted or not
 			s.disconnected(s.now(), "q")
+			s.after(spread)
+			s.tells() // no member
 			for _, most := range []time.Duration{1, 2, 4} {
 				s.starts(boot)
 				s.ends(boot, "", errDown)
@@ -237,6 +364,7 @@ func TestPlan(t *testing.T) {
 			s.ends(high, "z", nil)
 			s.after(time.Hour)
 			s.disconnected(s.now(), there.id)
+			s.after(spread)
 			s.starts(there)
 			s.wants(boot, high) // while the attempt runs
 			s.starts(boot)
@@ -279,7 +407,8 @@ func TestPlan(t *testing.T) {
 		"what is not expected is ignored": func(s *script) {
 			s.connected(s.now(), "nobody")
 			s.disconnected(s.now(), "nobody")
-			require.False(s.T, s.ends(member("nobody"), "nobody", nil))
+			s.ends(member("nobody"), "nobody", nil)
+			s.tells()
 			s.starts()
 		},
 	} {
@@ -298,6 +427,7 @@ func TestPlanProperties(t *testing.T) {
 		now := epoch
 		running := map[target]bool{}
 		wanted := map[target]struct{}{}
+		told := map[peer.ID]bool{}        // whose loss may be told
 		waiting := map[target]time.Time{} // since when a wanted target is neither up nor running
 		pick := func(label string) target {
 			if rapid.IntRange(0, 4).Draw(t, label+" kind") == 0 {
@@ -306,7 +436,11 @@ func TestPlanProperties(t *testing.T) {
 			return member(rapid.SampledFrom(names).Draw(t, label))
 		}
 		step := func() {
-			start, wake := p.due(now, slots-len(running))
+			for _, id := range p.overdue(now) {
+				require.True(t, told[id], "told once for each loss")
+				delete(told, id)
+			}
+			start, wake := p.due(now, slots-len(running), 1)
 			for _, tg := range start {
 				require.False(t, running[tg], "one attempt at a time")
 				require.Contains(t, wanted, tg)
@@ -318,7 +452,7 @@ func TestPlanProperties(t *testing.T) {
 			}
 			for tg := range wanted {
 				s := p.targets[tg]
-				if s == nil || s.up || running[tg] || tg.addr != "" && p.wanted(s.peer) || len(running) == slots {
+				if s == nil || s.up || running[tg] || tg.addr != "" && p.wanted(s.peer) || len(running) >= slots-1 {
 					delete(waiting, tg)
 					continue
 				}
@@ -343,8 +477,14 @@ func TestPlanProperties(t *testing.T) {
 				p.want(now, wanted)
 				maps.DeleteFunc(waiting, func(tg target, _ time.Time) bool { _, ok := wanted[tg]; return !ok })
 			},
-			"connected":    func(*rapid.T) { p.connected(now, pick("connected").id) },
-			"disconnected": func(*rapid.T) { p.disconnected(now, pick("disconnected").id) },
+			"connected": func(*rapid.T) { p.connected(now, pick("connected").id) },
+			"disconnected": func(*rapid.T) {
+				id := pick("disconnected").id
+				if s, ok := p.targets[target{id: id}]; ok && s.up {
+					told[id] = true
+				}
+				p.disconnected(now, id)
+			},
 			"done": func(t *rapid.T) {
 				tg := pick("done")
 				if !running[tg] {
