@@ -47,7 +47,7 @@ type waiter struct {
 // span is a run of block numbers, both ends included.
 type span struct{ first, last uint64 }
 
-func (s span) holds(other span) bool { return s.first <= other.first && other.last <= s.last }
+func (s span) holds(number uint64) bool { return s.first <= number && number <= s.last }
 
 // enter waits for the turn of a request of about size bytes. It returns the peer to ask instead, if somebody has just
 // received what is asked for; otherwise leave is due. It returns errBusy after uploadWait, and ctx's error.
@@ -85,14 +85,14 @@ func (u *uploads) giveUp(w *waiter) {
 	}
 }
 
-// leave ends an answer of which the reader got some blocks, nil if none: some of those who wait for them are sent on to the
-// reader.
+// leave ends an answer of which the reader got some blocks, nil if none: some of those who wait for one of them first are
+// sent on to the reader.
 func (u *uploads) leave(reader peer.ID, size int, got *span) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.free(size)
 	for range sentOn {
-		i := slices.IndexFunc(u.waiting, func(w *waiter) bool { return got != nil && got.holds(w.blocks) && w.reader != reader })
+		i := slices.IndexFunc(u.waiting, func(w *waiter) bool { return got != nil && got.holds(w.blocks.first) && w.reader != reader })
 		if i < 0 {
 			return
 		}

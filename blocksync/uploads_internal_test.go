@@ -67,7 +67,7 @@ func TestUploadsSendWaitersOn(t *testing.T) {
 		first, second := ask(t.Context(), &u, "first", span{5, 5}, big), ask(t.Context(), &u, "second", span{5, 5}, big)
 		require.True(t, first.served() && second.served())
 		later := ask(t.Context(), &u, "later", span{5, 5}, big)
-		other := ask(t.Context(), &u, "other", span{5, 6}, big) // wants more than first is getting
+		other := ask(t.Context(), &u, "other", span{6, 6}, big) // wants what first is not getting
 		third := ask(t.Context(), &u, "third", span{5, 5}, big)
 		again := ask(t.Context(), &u, "first", span{5, 5}, big) // the reader itself
 
@@ -75,7 +75,7 @@ func TestUploadsSendWaitersOn(t *testing.T) {
 		synctest.Wait()
 		require.True(t, later.served(), "who waits longest gets the free place")
 		require.Equal(t, peer.ID("first"), third.instead, "others are sent to who has just received it")
-		require.False(t, other.done, "not to who has less than they want")
+		require.False(t, other.done, "not to who does not have what they want")
 		require.False(t, again.done, "nor to themselves")
 
 		u.leave("second", big, nil) // it broke off
