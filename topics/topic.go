@@ -144,7 +144,7 @@ func (t *Topic) Publish(ctx context.Context, data []byte) error {
 	if len(data) > MaxMessage {
 		return fmt.Errorf("%w: %d bytes on %s, %d allowed", ErrTooLong, len(data), t.Name, MaxMessage)
 	}
-	t.push("", data)
+	t.push("", data, t.meet(t.Members(), time.Now()))
 	if topic := t.get(); topic != nil {
 		if err := topic.Publish(ctx, data); !errors.Is(err, pubsub.ErrTopicClosed) {
 			return err
@@ -156,7 +156,7 @@ func (t *Topic) Publish(ctx context.Context, data []byte) error {
 // Introduce passes on what a member that is new to us said, wherever we heard it, as Publish does: those who are not on the
 // topic hear only whom they are connected to, and would never meet it. from, which gave it to us, does not get it back.
 func (t *Topic) Introduce(ctx context.Context, from peer.ID, data []byte) error {
-	t.push(from, data)
+	t.push(from, data, nil)
 	if topic := t.get(); topic != nil { // does nothing with what came on the topic
 		if err := topic.Publish(ctx, data); !errors.Is(err, pubsub.ErrTopicClosed) {
 			return err
@@ -165,30 +165,33 @@ func (t *Topic) Introduce(ctx context.Context, from peer.ID, data []byte) error 
 	return nil
 }
 
-// push sends data to the members that are not on the topic, except to one.
-func (t *Topic) push(except peer.ID, data []byte) {
+// push sends data to the members that are not on the topic, and to greet, except to one.
+func (t *Topic) push(except peer.ID, data []byte, greet map[peer.ID]bool) {
 	on := t.neighbours()
-	for id, meshed := range t.meet(t.Members(), time.Now()) {
-		if id != t.Host.ID() && id != except && !(meshed && slices.Contains(on, id)) {
+	for _, id := range t.Members() {
+		if id != t.Host.ID() && id != except && (greet[id] || !slices.Contains(on, id)) {
 			t.pushes.add(id, data)
 		}
 	}
 }
 
-// meet notes who the members are now, and says of each whether it has been one for long enough to be in a mesh.
+// meet notes who the members are now, and returns those that have not been members for long enough to be in a mesh.
 func (t *Topic) meet(members []peer.ID, now time.Time) map[peer.ID]bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	met, meshed := make(map[peer.ID]time.Time, len(members)), make(map[peer.ID]bool, len(members))
+	met, fresh := make(map[peer.ID]time.Time, len(members)), map[peer.ID]bool{}
 	for _, id := range members {
 		since, known := t.met[id]
 		if !known {
 			since = now
 		}
-		met[id], meshed[id] = since, now.Sub(since) >= t.Greeting
+		met[id] = since
+		if now.Sub(since) < t.Greeting {
+			fresh[id] = true
+		}
 	}
 	t.met = met
-	return meshed
+	return fresh
 }
 
 func (t *Topic) neighbours() []peer.ID {
