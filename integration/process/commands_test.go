@@ -14,7 +14,7 @@ import (
 )
 
 // page has the commands.
-const page = "../../docs/operations/by-hand.md"
+const page = "../../README.md"
 
 // marker stands before each block of commands.
 const marker = "<!-- by-hand -->"
