@@ -195,7 +195,10 @@ func (c *Channel) judgeHeartbeat(from peer.ID, data []byte) topics.Verdict {
 	if !c.heard(membership.Channel, h).Fresh() {
 		return topics.Ignore
 	}
-	if !before.Alive || !before.Visible || h.Sequence <= young {
+	switch {
+	case !before.Alive || !before.Visible || h.Sequence <= before.Sequence:
+		c.node.introduce(c.members, from, c.node.complete(data))
+	case h.Sequence <= young:
 		c.node.introduce(c.members, from, data)
 	}
 	return topics.Accept
@@ -218,7 +221,7 @@ func (c *Channel) heard(on membership.Source, h *membership.Heartbeat) membershi
 func (c *Channel) membersChanged(changes []membership.Change) {
 	for _, change := range changes {
 		switch change.Kind {
-		case membership.Joined:
+		case membership.Joined, membership.Returned:
 			c.poke()
 		case membership.Left, membership.Purged:
 			c.sync.Gone(change.Member.ID)

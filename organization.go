@@ -4,6 +4,7 @@ package weft
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -32,7 +33,7 @@ func newOrganization(n *Node) (o *organization, err error) {
 	o.tracker, err = membership.NewTracker(membership.TrackerConfig{
 		View:    membership.ViewConfig{Self: n.ID(), Timing: n.timing},
 		Channel: n.MSPID(), Metrics: n.views, Log: n.log,
-		OnChange: func([]membership.Change) { n.want(); o.beacon.Poke() },
+		OnChange: o.membersChanged,
 	})
 	if err != nil {
 		return nil, err
@@ -91,10 +92,21 @@ func (o *organization) judge(from peer.ID, data []byte) topics.Verdict {
 	if !change.Kind.Fresh() {
 		return topics.Ignore
 	}
-	if change.Kind == membership.Joined || change.Kind == membership.Returned || h.Sequence <= young {
+	switch {
+	case change.Kind.Arrived():
+		n.introduce(o.topic, from, n.complete(data))
+	case h.Sequence <= young:
 		n.introduce(o.topic, from, data)
 	}
 	return topics.Accept
+}
+
+// membersChanged hears of changes in the view.
+func (o *organization) membersChanged(changes []membership.Change) {
+	if slices.ContainsFunc(changes, func(c membership.Change) bool { return c.Kind.Arrived() }) {
+		o.beacon.Poke()
+	}
+	o.node.want()
 }
 
 // connected are the peers that we are connected to and that may read a topic.
@@ -127,6 +139,15 @@ const greeting = 2 * time.Second
 // young is how many heartbeats of a node that has started are passed on to those who are not on the topic, so that it meets
 // them: one would do, but whoever hears it may not have authenticated us yet, or not have joined the channel.
 const young = 32
+
+// complete is a heartbeat with the whole record: who is introduced to somebody may be unknown to them.
+func (n *Node) complete(data []byte) []byte {
+	whole, err := n.records.Complete(data)
+	if err != nil { // it has been unsealed
+		return data
+	}
+	return whole
+}
 
 // introduce passes on the heartbeat of a member that was not here before.
 func (n *Node) introduce(on *topics.Topic, from peer.ID, data []byte) {

@@ -48,13 +48,15 @@ type BeaconConfig struct {
 }
 
 // Beacon tells a topic that we are here: at start, every interval, soon after a
-// Poke, and once more when we leave.
+// Poke, and once more when we leave. A heartbeat carries our whole record when
+// somebody may not know it, and else its digest: see showing.
 type Beacon struct {
 	c       BeaconConfig
 	poke    chan struct{} // 1-buffered: pokes coalesce
 	left    chan struct{} // closed by Leave
 	leaving sync.Once
-	silent  bool // of Run: the last heartbeat did not get out
+	silent  bool    // of Run: the last heartbeat did not get out
+	showing showing // of Run
 }
 
 // NewBeacon returns a beacon that is not yet running.
@@ -73,8 +75,8 @@ func NewBeacon(c BeaconConfig) (*Beacon, error) {
 	return &Beacon{c: c, poke: make(chan struct{}, 1), left: make(chan struct{})}, nil
 }
 
-// Poke asks for a heartbeat soon: somebody new should hear of us, or we have
-// something new to say. Pokes that keep coming are answered at growing gaps, up
+// Poke asks for a heartbeat soon, with the whole record: somebody new should
+// hear of us, or we have something new to say. Pokes that keep coming are answered at growing gaps, up
 // to the interval, so that a crowd that joins does not make everybody shout.
 // It never blocks and may be called by anybody at any time.
 func (b *Beacon) Poke() {
@@ -102,8 +104,9 @@ func (b *Beacon) Run(ctx context.Context) error {
 			timer.Reset(time.Until(last.Add(gap)))
 		case <-timer.C:
 			gap = b.nextGap(gap, poked)
-			poked, last = false, time.Now()
-			b.beat(ctx)
+			last = time.Now()
+			b.beat(ctx, poked)
+			poked = false
 			timer.Reset(b.jittered())
 		}
 	}
@@ -134,10 +137,12 @@ func (b *Beacon) Leave(ctx context.Context) (err error) {
 	return err
 }
 
-// draft is a heartbeat with a place in the order, and who is to sign it.
+// draft is a heartbeat with a place in the order, who is to sign it and whether
+// the record's digest will do.
 type draft struct {
 	Heartbeat
 	signer *msp.SigningIdentity
+	brief  bool
 }
 
 // draft takes the record and draws the sequence, before anything else is looked
@@ -151,8 +156,9 @@ func (b *Beacon) draft() draft {
 	return d
 }
 
-func (b *Beacon) beat(ctx context.Context) {
+func (b *Beacon) beat(ctx context.Context, poked bool) {
 	d := b.draft()
+	d.brief = !b.showing.whole(time.Now(), b.c.Interval, d.Record, poked || b.silent)
 	select {
 	case <-b.left:
 		return
@@ -180,7 +186,11 @@ func (b *Beacon) send(ctx context.Context, d draft) error {
 	if err != nil {
 		return err
 	}
-	sealed, err := msp.Seal(Purpose, b.c.Scope, d.Record, d.signer, content)
+	seal := msp.Seal
+	if d.brief {
+		seal = msp.SealBrief
+	}
+	sealed, err := seal(Purpose, b.c.Scope, d.Record, d.signer, content)
 	if err != nil {
 		return err // it says what it sealed
 	}

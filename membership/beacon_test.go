@@ -35,6 +35,7 @@ type tower struct {
 	fail   error
 	beats  []*membership.Heartbeat
 	times  []time.Duration
+	whole  []bool // the beat carried the whole record
 }
 
 // newTower runs a beacon until the test's bubble ends; change may adjust it.
@@ -78,7 +79,11 @@ func (w *tower) publish(_ context.Context, data []byte) error {
 	require.NoError(w.t, err)
 	h, err := membership.DecodeHeartbeat(sealed)
 	require.NoError(w.t, err)
-	w.beats, w.times = append(w.beats, h), append(w.times, time.Since(w.start))
+	_, err = msp.NewRecords(1).Unseal(membership.Purpose, scope, data, time.Now())
+	if err != nil {
+		require.ErrorIs(w.t, err, msp.ErrUnknownRecord)
+	}
+	w.beats, w.times, w.whole = append(w.beats, h), append(w.times, time.Since(w.start)), append(w.whole, err == nil)
 	return nil
 }
 

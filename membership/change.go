@@ -35,7 +35,7 @@ type Kind int
 const (
 	None     Kind = iota // nothing happened
 	Joined               // a new member, alive
-	Returned             // it was dead and is alive again
+	Returned             // it was dead and is alive again, or it was started again
 	Updated              // alive or dead as before, with another record, state or addresses
 	Died                 // silent for too long, or unreachable
 	Left                 // it said goodbye
@@ -63,6 +63,9 @@ func (k Kind) String() string {
 
 // Changed reports whether the view looks different than before.
 func (k Kind) Changed() bool { return k >= Joined && k <= Purged }
+
+// Arrived reports whether somebody is here who may know nobody yet.
+func (k Kind) Arrived() bool { return k == Joined || k == Returned }
 
 // Fresh reports whether a heartbeat brought anything that was not known, so
 // that it is worth passing on. The others are duplicates or late.

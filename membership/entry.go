@@ -69,7 +69,7 @@ func (e *entry) sighting(from Source) *sighting {
 
 // hear takes a heartbeat that is newer than everything heard before.
 func (e *entry) hear(at time.Time, from Source, h *Heartbeat, state ChannelState) Kind {
-	s, before := e.sighting(from), e.phase
+	s, before, restarted := e.sighting(from), e.phase, e.restarted(h)
 	same := before != gone && !s.empty() && e.record.Digest() == h.Record.Digest() &&
 		e.state.equal(state) && equalAddrs(s.addrs, h.Addrs)
 	e.refuted = (e.refuted || e.struck) && h.Record.Incarnation() == e.newest.incarnation
@@ -80,13 +80,17 @@ func (e *entry) hear(at time.Time, from Source, h *Heartbeat, state ChannelState
 	switch {
 	case before == gone:
 		return Joined
-	case before == dead:
+	case before == dead, restarted:
 		return Returned
 	case same:
 		return Refreshed
 	}
 	return Updated
 }
+
+// restarted reports whether a newer heartbeat comes of another process than
+// those before: in one process no sequence repeats, whatever the incarnation.
+func (e *entry) restarted(h *Heartbeat) bool { return h.Sequence <= e.newest.sequence }
 
 // late takes a heartbeat that the other topic has overtaken: it is no sign of
 // life any more, but the newest word on the addresses of its own topic.

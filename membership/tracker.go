@@ -141,7 +141,7 @@ func (t *Tracker) deliver(r *report) {
 // twin returns a newcomer whose identity lives under another host key as well.
 func (t *Tracker) twin(changes []Change) (found twins) {
 	for _, c := range changes {
-		if c.Kind != Joined && c.Kind != Returned {
+		if !c.Kind.Arrived() {
 			continue
 		}
 		if others := t.view.Twins(c.Member.ID); len(others) > 0 {

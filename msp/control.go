@@ -30,35 +30,40 @@ type Sealed struct {
 // message would be too big, ErrKeyMismatch when rec is not of id's key, and
 // those of the key.
 func Seal(purpose, scope string, rec *Record, id *SigningIdentity, content []byte) ([]byte, error) {
+	return seal(purpose, scope, rec, id, &pb.ControlMessage{Record: rec.Bytes(), Content: content})
+}
+
+// SealBrief is Seal with the record's digest in place of the record, about a
+// kilobyte less, for those who know the record already. Others ignore the
+// message, so the whole record has to be shown now and then.
+func SealBrief(purpose, scope string, rec *Record, id *SigningIdentity, content []byte) ([]byte, error) {
+	d := rec.Digest()
+	return seal(purpose, scope, rec, id, &pb.ControlMessage{RecordDigest: d[:], Content: content})
+}
+
+func seal(purpose, scope string, rec *Record, id *SigningIdentity, m *pb.ControlMessage) (raw []byte, err error) {
 	if rec.Identity().Key() != id.Key() {
 		return nil, fmt.Errorf("seal %s: record of %s, signer %s: %w", purpose, rec.Identity(), id, ErrKeyMismatch)
 	}
-	sig, err := id.Sign(controlMessage(purpose, scope, rec, content))
-	if err != nil {
+	if m.Signature, err = id.Sign(controlMessage(purpose, scope, rec, m.Content)); err != nil {
 		return nil, fmt.Errorf("seal %s: %w", purpose, err)
 	}
-	raw, err := proto.Marshal(&pb.ControlMessage{Record: rec.Bytes(), Content: content, Signature: sig})
-	if err != nil {
+	if raw, err = encode(m); err != nil {
 		return nil, fmt.Errorf("seal %s: %w", purpose, err)
-	}
-	if len(raw) > MaxControl {
-		return nil, fmt.Errorf("seal %s: %w: %d bytes, at most %d", purpose, ErrControl, len(raw), MaxControl)
 	}
 	return raw, nil
 }
 
 // Unseal reads a control message of at most MaxControl bytes, opens its record
-// and verifies the signature over purpose, scope and content. The errors are
-// ErrControl, ErrSignature and those of Open. Content does not alias raw.
+// or finds the one that it names, and verifies the signature over purpose,
+// scope and content. The errors are ErrControl, ErrUnknownRecord, ErrSignature
+// and those of Open. Content does not alias raw.
 func (r *Records) Unseal(purpose, scope string, raw []byte, now time.Time) (*Sealed, error) {
-	if len(raw) > MaxControl {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrControl, len(raw), MaxControl)
+	m, err := decode(raw)
+	if err != nil {
+		return nil, err
 	}
-	var m pb.ControlMessage
-	if err := proto.Unmarshal(raw, &m); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrControl, err)
-	}
-	rec, err := r.Open(m.GetRecord(), now)
+	rec, err := r.author(m, now)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +73,73 @@ func (r *Records) Unseal(purpose, scope string, raw []byte, now time.Time) (*Sea
 	return &Sealed{Record: rec, Content: m.GetContent()}, nil
 }
 
+// Complete returns a control message with the whole record, for somebody who
+// may not know it: raw itself unless that has only the digest. It verifies
+// nothing; the signature is good for both forms or for neither. The errors are
+// ErrControl, also when the record makes the message too big, and
+// ErrUnknownRecord.
+func (r *Records) Complete(raw []byte) ([]byte, error) {
+	m, err := decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	if len(m.RecordDigest) == 0 {
+		return raw, nil
+	}
+	rec := r.find(digest(m.RecordDigest))
+	if rec == nil {
+		return nil, unknown(m)
+	}
+	return encode(&pb.ControlMessage{Record: rec.Bytes(), Content: m.Content, Signature: m.Signature})
+}
+
+func encode(m *pb.ControlMessage) ([]byte, error) {
+	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) > MaxControl {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrControl, len(raw), MaxControl)
+	}
+	return raw, nil
+}
+
+// decode reads a control message, which then has a digest of the right length,
+// or a record if anything.
+func decode(raw []byte) (*pb.ControlMessage, error) {
+	if len(raw) > MaxControl {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrControl, len(raw), MaxControl)
+	}
+	m := new(pb.ControlMessage)
+	if err := proto.Unmarshal(raw, m); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrControl, err)
+	}
+	switch n := len(m.RecordDigest); {
+	case n > 0 && len(m.Record) > 0:
+		return nil, fmt.Errorf("%w: both a record and a digest", ErrControl)
+	case n > 0 && n != len(digest{}):
+		return nil, fmt.Errorf("%w: record digest of %d bytes, want %d", ErrControl, n, len(digest{}))
+	}
+	return m, nil
+}
+
+// author is the record that a message carries or names.
+func (r *Records) author(m *pb.ControlMessage, now time.Time) (*Record, error) {
+	if len(m.RecordDigest) == 0 {
+		return r.Open(m.Record, now)
+	}
+	rec := r.find(digest(m.RecordDigest))
+	if rec == nil {
+		return nil, unknown(m)
+	}
+	return rec, rec.ValidAt(now)
+}
+
+func unknown(m *pb.ControlMessage) error {
+	return fmt.Errorf("%w: %x", ErrUnknownRecord, m.RecordDigest)
+}
+
 func controlMessage(purpose, scope string, rec *Record, content []byte) []byte {
-	digest := rec.Digest()
-	return frame([]byte(domainControl), []byte(purpose), []byte(scope), digest[:], content)
+	d := rec.Digest()
+	return frame([]byte(domainControl), []byte(purpose), []byte(scope), d[:], content)
 }

@@ -3,6 +3,7 @@
 package msp_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,13 +48,19 @@ func FuzzOpenRecord(f *testing.F) {
 }
 
 func FuzzUnseal(f *testing.F) {
-	id := rootCA(f, "ca").issue(f, "p").signer(f, testMSP)
-	good, err := msp.Seal("purpose", "scope", issue(f, hostKey(f), id), id, []byte("content"))
+	rec, id := fixed(f) // each worker makes its own
+	good, err := msp.Seal("purpose", "scope", rec, id, []byte("content"))
+	require.NoError(f, err)
+	brief, err := msp.SealBrief("purpose", "scope", rec, id, []byte("content"))
 	require.NoError(f, err)
 	f.Add("purpose", "scope", good)
 	f.Add("purpose", "other", good)
+	f.Add("purpose", "scope", brief)
+	f.Add("purpose", "scope", slices.Concat(good, brief))
 	f.Add("", "", []byte("garbage"))
 	records := msp.NewRecords(16)
+	held, err := records.Open(rec.Bytes(), epoch)
+	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, purpose, scope string, raw []byte) {
 		sealed, err := records.Unseal(purpose, scope, raw, epoch)
 		if err != nil {
@@ -62,6 +69,11 @@ func FuzzUnseal(f *testing.F) {
 		require.Equal(t, "purpose", purpose)
 		require.Equal(t, "scope", scope)
 		require.Equal(t, "content", string(sealed.Content))
+		require.Equal(t, held.Digest(), sealed.Record.Digest())
+		whole, err := records.Complete(raw)
+		require.NoError(t, err)
+		_, err = msp.NewRecords(1).Unseal(purpose, scope, whole, epoch)
+		require.NoError(t, err, "it introduces its author to anybody")
 	})
 }
 

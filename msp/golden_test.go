@@ -21,23 +21,30 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// The encodings are pinned for other languages: every key is Ed25519 from a
-// fixed seed, so that the signatures are always the same.
+// The encodings are pinned for other languages.
 func TestGolden(t *testing.T) {
-	seed := func(b byte) ed25519.PrivateKey {
-		return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{b}, ed25519.SeedSize))
-	}
-	fixed := func(c *x509.Certificate) { c.SerialNumber = big.NewInt(1) }
-	ca := certify(t, nil, "ca", seed(1), asCA, fixed)
-	id := certify(t, ca, "peer0", seed(2), unit("peer"), fixed).signer(t, testMSP)
-	host, _, err := crypto.GenerateEd25519Key(bytes.NewReader(bytes.Repeat([]byte{3}, ed25519.SeedSize)))
-	require.NoError(t, err)
-
-	rec := issue(t, host, id)
+	rec, id := fixed(t)
 	golden(t, "testdata/record.hex", rec.Bytes())
 	control, err := msp.Seal("heartbeat", "/weft/1/example", rec, id, []byte("content"))
 	require.NoError(t, err)
 	golden(t, "testdata/control.hex", control)
+	brief, err := msp.SealBrief("heartbeat", "/weft/1/example", rec, id, []byte("content"))
+	require.NoError(t, err)
+	golden(t, "testdata/brief.hex", brief)
+}
+
+// fixed is a record that is the same in every process: every key is Ed25519 from a fixed seed, so that the signatures are
+// always the same.
+func fixed(t testing.TB) (*msp.Record, *msp.SigningIdentity) {
+	seed := func(b byte) ed25519.PrivateKey {
+		return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{b}, ed25519.SeedSize))
+	}
+	number := func(c *x509.Certificate) { c.SerialNumber = big.NewInt(1) }
+	ca := certify(t, nil, "ca", seed(1), asCA, number)
+	id := certify(t, ca, "peer0", seed(2), unit("peer"), number).signer(t, testMSP)
+	host, _, err := crypto.GenerateEd25519Key(bytes.NewReader(bytes.Repeat([]byte{3}, ed25519.SeedSize)))
+	require.NoError(t, err)
+	return issue(t, host, id), id
 }
 
 func golden(t *testing.T, path string, got []byte) {

@@ -261,26 +261,6 @@ func padded(t testing.TB, raw []byte, total int) []byte {
 	return out
 }
 
-func TestRecordsRemember(t *testing.T) {
-	id := rootCA(t, "ca").issue(t, "p").signer(t, testMSP)
-	records := msp.NewRecords(0) // room for one
-	a, b := issue(t, hostKey(t), id).Bytes(), issue(t, hostKey(t), id).Bytes()
-	first, err := records.Open(a, epoch)
-	require.NoError(t, err)
-	again, err := records.Open(a, epoch)
-	require.NoError(t, err)
-	require.Same(t, first, again)
-
-	_, err = records.Open(a, epoch.Add(25*time.Hour))
-	require.ErrorIs(t, err, msp.ErrRecordExpired, "time is judged on every call")
-
-	_, err = records.Open(b, epoch)
-	require.NoError(t, err)
-	again, err = records.Open(a, epoch)
-	require.NoError(t, err)
-	require.NotSame(t, first, again, "there was room for one")
-}
-
 func TestIncarnationOutOfRange(t *testing.T) {
 	id := rootCA(t, "ca").issue(t, "p").signer(t, testMSP)
 	for _, n := range []uint64{0, math.MaxInt64 + 1, math.MaxUint64} {
