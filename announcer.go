@@ -77,7 +77,7 @@ func (a *announcer) run(ctx context.Context) error {
 		case <-a.settled:
 			calm.Reset(quiet)
 		case <-calm.C:
-			a.c.poke()
+			a.c.beacon.Urge()
 		}
 	}
 }

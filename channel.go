@@ -40,6 +40,7 @@ type Channel struct {
 	announcer     *announcer          // what we pulled and have to announce
 	admitted      atomic.Pointer[admissions]
 	leaving       atomic.Bool
+	led           atomic.Bool // what others were last told of us
 
 	cancel context.CancelFunc
 	done   chan struct{}

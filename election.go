@@ -64,10 +64,12 @@ func (c *Channel) pull(ctx context.Context) error {
 	return c.puller.Run(ctx)
 }
 
-// elected hears that there is another leader, or that we begin or cease to lead: others must hear it at once.
-func (c *Channel) elected(peer.ID, bool) {
-	c.poke()
-	c.node.org.beacon.Poke()
+// elected hears that there is another leader, or that we begin or cease to lead: then others must hear it at once.
+func (c *Channel) elected(_ peer.ID, lead bool) {
+	if was := c.led.Swap(lead); was || lead {
+		c.beacon.Urge()
+		c.node.org.beacon.Urge()
+	}
 }
 
 // reconsider tells the election that the view has changed.

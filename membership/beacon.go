@@ -53,6 +53,7 @@ type BeaconConfig struct {
 type Beacon struct {
 	c       BeaconConfig
 	poke    chan struct{} // 1-buffered: pokes coalesce
+	urge    chan struct{} // likewise
 	left    chan struct{} // closed by Leave
 	leaving sync.Once
 	silent  bool    // of Run: the last heartbeat did not get out
@@ -72,7 +73,7 @@ func NewBeacon(c BeaconConfig) (*Beacon, error) {
 	if c.Rand == nil {
 		c.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
-	return &Beacon{c: c, poke: make(chan struct{}, 1), left: make(chan struct{})}, nil
+	return &Beacon{c: c, poke: make(chan struct{}, 1), urge: make(chan struct{}, 1), left: make(chan struct{})}, nil
 }
 
 // Poke asks for a heartbeat soon, with the whole record: somebody new should
@@ -86,13 +87,23 @@ func (b *Beacon) Poke() {
 	}
 }
 
+// Urge asks for a heartbeat at once, minGap after the last one at the least: what
+// we claim has changed, and others decide upon it. It never blocks and may be
+// called by anybody at any time; who calls it must not let others cause it often.
+func (b *Beacon) Urge() {
+	select {
+	case b.urge <- struct{}{}:
+	default:
+	}
+}
+
 // Run publishes until ctx ends or Leave is called, and returns nil. A heartbeat
 // that cannot be published is a warning, once until it works again.
 func (b *Beacon) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var last time.Time
-	gap, poked := minGap, false
+	gap, poked, urged := minGap, false, false
 	for {
 		select {
 		case <-ctx.Done():
@@ -102,11 +113,16 @@ func (b *Beacon) Run(ctx context.Context) error {
 		case <-b.poke:
 			poked = true
 			timer.Reset(time.Until(last.Add(gap)))
+		case <-b.urge:
+			urged = true
+			timer.Reset(time.Until(last.Add(minGap)))
 		case <-timer.C:
-			gap = b.nextGap(gap, poked)
+			if poked || !urged {
+				gap = b.nextGap(gap, poked)
+			}
 			last = time.Now()
 			b.beat(ctx, poked)
-			poked = false
+			poked, urged = false, false
 			timer.Reset(b.jittered())
 		}
 	}

@@ -276,3 +276,27 @@ func TestBeaconConfig(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "interval 1ms is below 400ms")
 }
+
+// What others decide upon goes out at once, however long the gaps have become.
+func TestBeaconUrge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTower(t, new(membership.Sequence), nil)
+		stop := w.run()
+		for range 150 { // a crowd joins
+			time.Sleep(100 * time.Millisecond)
+			w.Poke()
+		}
+		synctest.Wait()
+		n := len(w.beats)
+		require.Less(t, n, 10)
+		for range 3 {
+			w.Urge()
+			synctest.Wait()
+		}
+		time.Sleep(200 * time.Millisecond)
+		synctest.Wait()
+		require.GreaterOrEqual(t, len(w.beats), n+1)
+		require.LessOrEqual(t, len(w.beats), n+2, "urges within the least gap are one")
+		stop()
+	})
+}
