@@ -35,7 +35,7 @@ var own = map[string][]string{
 	"internal/devnet":              {"msp/...", "internal/block", "blocksync/ledger"},
 	"internal/orderer":             {"msp/...", "internal/block", "blocksync/ledger"},
 	"internal/orderer/orderertest": {"msp/...", "internal/devnet", "internal/orderer"},
-	"internal/demo":                {".", "msp/...", "host", "blocksync/ledger", "internal/block", "internal/devnet", "internal/orderer"},
+	"internal/demo":                {".", "msp/...", "host", "leader", "blocksync/ledger", "internal/block", "internal/devnet", "internal/orderer"},
 	"internal/devnet/netdir":       {"msp/...", "internal/block", "internal/devnet"},
 	"internal/orderer/traffic":     {"msp/...", "internal/devnet", "internal/orderer"},
 	"internal/spectest":            {},
