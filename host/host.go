@@ -122,6 +122,9 @@ func (cfg *Config) options(routes *Routing) ([]libp2p.Option, error) {
 		libp2p.DisableIdentifyAddressDiscovery(), // what is announced is configured, not discovered
 		libp2p.Routing(func(host.Host) (routing.PeerRouting, error) { return routes, nil }),
 		libp2p.UserAgent(cfg.userAgent()),
+		// After 100 dials that failed, as in any long partition, libp2p would take public UDP or IPv6 for blocked and refuse 99 of
+		// 100 dials.
+		libp2p.UDPBlackHoleSuccessCounter(nil), libp2p.IPv6BlackHoleSuccessCounter(nil),
 		cfg.fallback,
 	)
 	if cfg.Bandwidth != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -259,6 +260,7 @@ func (r *keeping) attempt(ctx context.Context, t target, who peer.ID) attempt {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	a := attempt{target: t, peer: who}
+	r.forgive(who)
 	switch {
 	case t.id != "":
 		a.err = r.cfg.Host.Connect(ctx, peer.AddrInfo{ID: t.id})
@@ -270,6 +272,13 @@ func (r *keeping) attempt(ctx context.Context, t target, who peer.ID) attempt {
 		a.err = r.cfg.Connected(ctx, a.peer)
 	}
 	return a
+}
+
+// forgive has libp2p forget that a peer could not be dialed. It would refuse to dial it for minutes; here the plan says when.
+func (r *keeping) forgive(id peer.ID) {
+	if n, ok := r.cfg.Host.Network().(interface{ Backoff() *swarm.DialBackoff }); ok {
+		n.Backoff().Clear(id)
+	}
 }
 
 func (r *keeping) linked(id peer.ID) bool {

@@ -174,10 +174,14 @@ func (p *plan) done(now time.Time, a attempt) {
 		s.up, s.since, s.lost, s.failures = true, now, false, 0
 	default:
 		p.fail(now, a.target, s)
+		if a.target.id != "" && !a.linked && s.since.IsZero() && s.failures == 1 {
+			s.report = now // what we heard of this member may have been its last words
+		}
 	}
 }
 
-// overdue returns, once for each loss, the members whose connection was lost and has not come back in time.
+// overdue returns the members whose connection was lost and has not come back in time, once for each loss, and those that
+// could not be reached when they were new to us.
 func (p *plan) overdue(now time.Time) (unreachable []peer.ID) {
 	for t, s := range p.targets {
 		if s.report.IsZero() || s.report.After(now) {

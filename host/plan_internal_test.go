@@ -133,11 +133,13 @@ func TestPlan(t *testing.T) {
 		},
 		"failures back off to ten seconds": func(s *script) {
 			s.wants(high)
+			told := []peer.ID{high.id} // once: it was new
 			for _, most := range []time.Duration{1, 2, 4, 8, 10, 10, 10, 10} {
 				s.starts(high)
 				s.ends(high, "z", errDown)
+				s.tells(told...)
 				s.waits(most*time.Second/2, most*time.Second)
-				s.tells() // never was connected
+				told = nil
 			}
 		},
 		"at addresses, to 25 seconds": func(s *script) {
@@ -180,6 +182,17 @@ func TestPlan(t *testing.T) {
 			s.waits(firstRetry/2, firstRetry)
 			s.starts(high)
 			s.ends(high, "z", errDown)
+			s.after(time.Hour)
+			s.tells()
+		},
+		"who cannot be reached when new is told at once, and once": func(s *script) {
+			s.wants(high)
+			s.starts(high)
+			s.ends(high, "", errDown)
+			s.tells(high.id)
+			s.waits(firstRetry/2, firstRetry)
+			s.starts(high)
+			s.ends(high, "", errDown)
 			s.after(time.Hour)
 			s.tells()
 		},
@@ -278,15 +291,19 @@ func TestPlan(t *testing.T) {
 			s.wants(high)
 			s.starts(high)
 			s.done(s.now(), attempt{target: high, peer: high.id, linked: false})
+			s.tells(high.id)
 			s.waits(firstRetry/2, firstRetry)
 			s.starts(high)
 		},
 		"who dials us is authenticated without waiting for the back-off": func(s *script) {
 			s.wants(high)
+			told := []peer.ID{high.id}
 			for range 6 {
 				s.starts(high)
 				s.ends(high, "z", errDown)
+				s.tells(told...)
 				s.waits(0, lastRetry)
+				told = nil
 			}
 			s.starts(high)
 			s.ends(high, "z", errDown)
@@ -321,6 +338,7 @@ func TestPlan(t *testing.T) {
 			s.ends(boot, "", errDown)
 			s.ends(high, "z", nil)
 			s.ends(there, "q", errDown)
+			s.tells(there.id)
 			s.waits(firstRetry/2, firstRetry)
 			s.after(firstRetry)
 			s.starts(boot, there)
@@ -437,7 +455,7 @@ func TestPlanProperties(t *testing.T) {
 		}
 		step := func() {
 			for _, id := range p.overdue(now) {
-				require.True(t, told[id], "told once for each loss")
+				require.True(t, told[id], "told once for each loss, or when it could not be reached at first")
 				delete(told, id)
 			}
 			start, wake := p.due(now, slots-len(running), 1)
@@ -497,6 +515,9 @@ func TestPlanProperties(t *testing.T) {
 				}
 				if tg.addr != "" && a.err == nil {
 					a.peer = rapid.SampledFrom([]peer.ID{"a", "b"}).Draw(t, "who")
+				}
+				if s := p.targets[tg]; s != nil && tg.id != "" && s.since.IsZero() {
+					told[tg.id] = true
 				}
 				p.done(now, a)
 			},
