@@ -11,8 +11,9 @@ import (
 
 // Judgements of the planner.
 const (
-	// fetchBlocks is how many blocks one request asks for. A server may answer with fewer, and stops at 8 MiB.
-	fetchBlocks = 16
+	// fetchBlocks is how many blocks one request asks for at most, and fetchBytes how many bytes, about: big blocks are asked
+	// for one by one, so that several peers bring them at the same time. A server may answer with fewer, and stops at 8 MiB.
+	fetchBlocks, fetchBytes = 16, 2 << 20
 	// fetchParallel is how many requests are under way at one time, fetchPerPeer how many of them at one peer: with a round
 	// trip of 50 ms and blocks of 160 KB this keeps some 20 MB in flight, more than a gigabit link holds.
 	fetchParallel, fetchPerPeer = 8, 2
@@ -64,6 +65,7 @@ type Planner struct {
 	signs   uint64
 	behind  time.Time // since when somebody has been ahead without progress of ours; zero if nobody is
 	full    bool      // the buffer refused a block, and nothing was committed since
+	size    int       // of the blocks that are to come, in bytes, as far as can be guessed
 }
 
 // NewPlanner makes a planner for a chain whose next number is next. have says whether a candidate for a number waits.
@@ -78,6 +80,9 @@ func (p *Planner) Committed(now time.Time, next uint64) {
 	}
 	p.note(now)
 }
+
+// Expect says how big the blocks that are to come are, about: as big as the last one.
+func (p *Planner) Expect(size int) { p.size = size }
 
 // note keeps behind: since when we have known of a block that we lack.
 func (p *Planner) note(now time.Time) {
@@ -181,10 +186,10 @@ func (p *Planner) hedge(now time.Time) (fetches []Fetch, again time.Time) {
 	return []Fetch{p.start(now, f)}, now.Add(hedgeMin)
 }
 
-// run is the last number of the missing run that starts at from, below end, of at most fetchBlocks.
+// run is the last number of the missing run that starts at from, below end, of as many blocks as one request asks for.
 func (p *Planner) run(from, end uint64) uint64 {
-	to := from
-	for to+1 < end && to+1-from < fetchBlocks && p.untouched(to+1) {
+	to, most := from, uint64(max(1, min(fetchBlocks, fetchBytes/max(1, p.size))))
+	for to+1 < end && to+1-from < most && p.untouched(to+1) {
 		to++
 	}
 	return to

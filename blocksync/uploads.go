@@ -15,12 +15,9 @@ import (
 const (
 	// uploadBytes is how many bytes of answers are under way at one time, uploadLeast how many answers at least. What fits
 	// into a round trip of a fast link need not wait; above it, answers side by side only make all of them late.
-	uploadBytes, uploadLeast = 512 << 10, 2
+	uploadBytes, uploadLeast = 2 << 20, 2
 	// uploadWait is how long a request waits for its turn before it is told to ask somebody else.
 	uploadWait = 2 * time.Second
-	// sentOn is how many waiting requests are sent on to a peer that has just received what they ask for. Two make the
-	// number of peers that have a block grow threefold with each round.
-	sentOn = 2
 )
 
 // errBusy says that a request waited in vain for its turn.
@@ -85,20 +82,25 @@ func (u *uploads) giveUp(w *waiter) {
 	}
 }
 
-// leave ends an answer of which the reader got some blocks, nil if none: some of those who wait for one of them first are
-// sent on to the reader.
+// leave ends an answer of which the reader got some blocks, nil if none: half of those who wait for one of them first are
+// sent on to the reader, which shares them out in the same way.
 func (u *uploads) leave(reader peer.ID, size int, got *span) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.free(size)
-	for range sentOn {
-		i := slices.IndexFunc(u.waiting, func(w *waiter) bool { return got != nil && got.holds(w.blocks.first) && w.reader != reader })
-		if i < 0 {
-			return
-		}
-		u.waiting[i].turn <- reader
-		u.waiting = slices.Delete(u.waiting, i, i+1)
+	if got == nil {
+		return
 	}
+	away := true // every second one goes; who waits longest stays
+	u.waiting = slices.DeleteFunc(u.waiting, func(w *waiter) bool {
+		if w.reader == reader || !got.holds(w.blocks.first) {
+			return false
+		}
+		if away = !away; away {
+			w.turn <- reader
+		}
+		return away
+	})
 }
 
 // free ends an answer and admits who fits in. The lock is held.

@@ -157,6 +157,7 @@ func (s *Sync) advance(b batch, height uint64) {
 	for _, id := range b.from {
 		s.planner.Proved(id)
 	}
+	s.planner.Expect(s.size)
 	s.planner.Committed(time.Now(), height)
 	for f, cancel := range s.flights {
 		if f.To < height {
