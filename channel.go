@@ -60,28 +60,28 @@ func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, 
 	n, salt := c.node, block.HeaderHash(genesis.Header)
 	c.announcer = newAnnouncer(c)
 	c.announcements = topics.New(topics.Config{
-		Host: n.host, PubSub: n.pubsub, Log: n.log, Name: topics.Name(topics.Announcements, c.id, salt),
+		Host: n.host, PubSub: n.pubsub, Log: n.logger("topics"), Name: topics.Name(topics.Announcements, c.id, salt),
 		Judge: c.judgeAnnouncement, Members: c.readers,
 	})
 	c.members = topics.New(topics.Config{
-		Host: n.host, PubSub: n.pubsub, Log: n.log, Name: topics.Name(topics.Members, c.id, salt),
+		Host: n.host, PubSub: n.pubsub, Log: n.logger("topics"), Name: topics.Name(topics.Members, c.id, salt),
 		Judge: c.judgeHeartbeat, Members: c.readers, Neighbour: func(peer.ID) { c.poke() }, Greeting: greeting,
 	})
 	if c.sync, err = blocksync.New(blocksync.Config{
 		Channel: c.id, Scope: c.announcements.Name, Host: n.host, Ledger: c.ledger, Verifier: verifier,
-		MayAsk: n.mayAsk, Streaming: c.streaming, Verified: c.announcer.verified, Committed: c.committed, Log: n.log, Registerer: n.registerer,
+		MayAsk: n.mayAsk, Streaming: c.streaming, Verified: c.announcer.verified, Committed: c.committed, Log: n.logger("blocksync"), Registerer: n.registerer,
 	}); err != nil {
 		return err
 	}
 	if c.tracker, err = membership.NewTracker(membership.TrackerConfig{
 		View:    membership.ViewConfig{Scope: c.announcements.Name, Self: n.ID(), Timing: n.timing},
-		Channel: c.id, Metrics: n.views, Log: n.log, OnChange: c.membersChanged,
+		Channel: c.id, Metrics: n.views, Log: n.logger("membership"), OnChange: c.membersChanged,
 	}); err != nil {
 		return err
 	}
 	if c.beacon, err = membership.NewBeacon(membership.BeaconConfig{
 		Scope: c.members.Name, Interval: n.timing.AliveInterval, Sequence: &n.sequence,
-		Compose: c.compose, Publish: c.members.Publish, Record: n.myRecord, Signer: n.signer, Log: n.log,
+		Compose: c.compose, Publish: c.members.Publish, Record: n.myRecord, Signer: n.signer, Log: n.logger("membership"),
 	}); err != nil || j.role == standsBy {
 		return err
 	}
@@ -96,7 +96,7 @@ func (c *Channel) lead(j *joinConfig) (err error) {
 	source := j.source
 	if source == nil {
 		c.orderers, err = deliver.New(deliver.Config{
-			Channel: c.id, Signer: c.node.signer, ClientCert: j.tlsClient, Dial: j.dial, Log: c.node.log, Overrides: j.deliver.Overrides,
+			Channel: c.id, Signer: c.node.signer, ClientCert: j.tlsClient, Dial: j.dial, Log: c.node.logger("leader"), Overrides: j.deliver.Overrides,
 			ConnTimeout: j.deliver.ConnTimeout, KeepaliveInterval: j.deliver.KeepaliveInterval, KeepaliveTimeout: j.deliver.KeepaliveTimeout,
 			Endpoints: func() []channelconfig.Endpoint { return c.sync.Position().Bundle.Endpoints() },
 		})
@@ -107,7 +107,7 @@ func (c *Channel) lead(j *joinConfig) (err error) {
 	}
 	c.puller, err = leader.New(leader.Config{
 		Channel: c.id, Source: source, Height: c.Height, Submit: c.sync.Submit, Backoff: j.backoff,
-		Metrics: c.node.leaders, Log: c.node.log,
+		Metrics: c.node.leaders, Log: c.node.logger("leader"),
 	})
 	return err
 }

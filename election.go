@@ -19,7 +19,7 @@ const failing = 5 * time.Second
 func (c *Channel) elect(j *joinConfig) (err error) {
 	c.elector, err = leader.NewElector(leader.ElectorConfig{
 		Channel: c.id, Timing: j.election, Input: c.electorate, Lead: c.pull, Changed: c.elected,
-		Metrics: c.node.leaders, Log: c.node.log,
+		Metrics: c.node.leaders, Log: c.node.logger("leader"),
 	})
 	return err
 }

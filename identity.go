@@ -161,6 +161,11 @@ func (n *Node) judged(id peer.ID, _ *msp.Record, result weftHost.Result) {
 	switch result {
 	case weftHost.Verified:
 		n.poke()
+		for _, c := range n.Channels() {
+			if m, here := c.tracker.Find(id); here { // what it said before may be asked of it now
+				c.sync.Have(id, m.State.Height)
+			}
+		}
 	case weftHost.Unknown:
 		for _, c := range n.Channels() {
 			c.askUnknown(id)

@@ -123,7 +123,7 @@ func (c *Channel) openLedger(j *joinConfig) error {
 		return ErrNoLedger
 	}
 	dir := filepath.Join(c.node.dataDir, "ledgers", c.id)
-	l, err := ledger.Open(dir, ledger.Options{Channel: c.id, Log: c.node.log})
+	l, err := ledger.Open(dir, ledger.Options{Channel: c.id, Log: c.node.logger("blocksync")})
 	if err != nil {
 		return err
 	}

@@ -117,11 +117,11 @@ func (n *Node) build(ps *pubsub.PubSub) error {
 	}
 	n.auth = weftHost.NewAuth(weftHost.AuthConfig{
 		Host: n.host, Records: n.records, Mine: n.myRecord, Judge: n.judge, OnChange: n.judged, Outdated: n.outdated,
-		CloseRefused: n.ownsHost, Log: n.log, Registerer: n.registerer,
+		CloseRefused: n.ownsHost, Log: n.logger("host"), Registerer: n.registerer,
 	})
 	n.keeper = weftHost.NewKeeper(weftHost.KeeperConfig{
 		Host: n.host, Bootstrap: n.bootstrap, Connected: n.auth.Ensure, Unreachable: n.unreachable,
-		Log: n.log, Registerer: n.registerer,
+		Log: n.logger("host"), Registerer: n.registerer,
 	})
 	var err error
 	n.org, err = newOrganization(n)
@@ -159,8 +159,8 @@ func (n *Node) start() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
 	g, ctx := errgroup.WithContext(ctx)
-	push := topics.PushServer{Host: n.host, Allow: n.allows, Speaks: n.speaks, Judge: n.judgePushed, Log: n.log}
-	ranges := blocksync.Server{Host: n.host, Speaks: n.speaks, Channel: n.readable, Log: n.log}
+	push := topics.PushServer{Host: n.host, Allow: n.allows, Speaks: n.speaks, Judge: n.judgePushed, Log: n.logger("topics")}
+	ranges := blocksync.Server{Host: n.host, Speaks: n.speaks, Channel: n.readable, Log: n.logger("blocksync")}
 	for _, run := range []func(context.Context) error{n.auth.Run, n.keeper.Run, push.Run, ranges.Run, n.org.run, n.keepRecord} {
 		g.Go(func() error { return run(ctx) })
 	}

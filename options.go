@@ -39,7 +39,7 @@ type config struct {
 	guard      *Guard
 	ownsHost   bool
 	dataDir    string
-	log        *slog.Logger
+	base, log  *slog.Logger // as given, and named for what the root package says
 	registerer prometheus.Registerer
 	bootstrap  []string
 	anchors    map[string]string
@@ -63,7 +63,8 @@ func WithHostOwned() Option { return func(c *config) { c.ownsHost = true } }
 // WithDataDir keeps ledgers and the incarnation of this node below dir. Without it every channel needs [WithLedger].
 func WithDataDir(dir string) Option { return func(c *config) { c.dataDir = dir } }
 
-// WithLogger logs to l. The default is go-log's logger of subsystem "weft", which GOLOG_LOG_LEVEL governs.
+// WithLogger logs to l. The default is go-log, which GOLOG_LOG_LEVEL governs. Every line has an attribute "logger": weft, or
+// weft.host, weft.topics, weft.membership, weft.leader, weft.blocksync.
 func WithLogger(l *slog.Logger) Option { return func(c *config) { c.log = l } }
 
 // WithRegisterer registers the node's metrics with r. The default is none.
@@ -105,8 +106,9 @@ func newConfig(opts []Option) (config, error) {
 		o(&c)
 	}
 	if c.log == nil {
-		c.log = slog.New(golog.SlogHandler()).With("logger", "weft")
+		c.log = slog.New(golog.SlogHandler())
 	}
+	c.base, c.log = c.log, c.log.With("logger", "weft")
 	var errs []error
 	if err := c.timing.Validate(); err != nil {
 		errs = append(errs, err)
@@ -116,6 +118,9 @@ func newConfig(opts []Option) (config, error) {
 	}
 	return c, errors.Join(errs...)
 }
+
+// logger is for what a package below says.
+func (c *config) logger(part string) *slog.Logger { return c.base.With("logger", "weft."+part) }
 
 // joinConfig is what the options of Join set.
 type joinConfig struct {

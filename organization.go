@@ -26,13 +26,13 @@ type organization struct {
 func newOrganization(n *Node) (o *organization, err error) {
 	o = &organization{node: n}
 	o.topic = topics.New(topics.Config{
-		Host: n.host, PubSub: n.pubsub, Log: n.log,
+		Host: n.host, PubSub: n.pubsub, Log: n.logger("topics"),
 		Name:  topics.Name(topics.Organization, n.MSPID(), n.secret()),
 		Judge: o.judge, Members: o.members, Neighbour: func(peer.ID) { o.beacon.Poke() }, Greeting: greeting,
 	})
 	o.tracker, err = membership.NewTracker(membership.TrackerConfig{
 		View:    membership.ViewConfig{Self: n.ID(), Timing: n.timing},
-		Channel: n.MSPID(), Metrics: n.views, Log: n.log,
+		Channel: n.MSPID(), Metrics: n.views, Log: n.logger("membership"),
 		OnChange: o.membersChanged,
 	})
 	if err != nil {
@@ -40,7 +40,7 @@ func newOrganization(n *Node) (o *organization, err error) {
 	}
 	o.beacon, err = membership.NewBeacon(membership.BeaconConfig{
 		Scope: o.topic.Name, Interval: n.timing.AliveInterval, Sequence: &n.sequence,
-		Compose: o.compose, Publish: o.topic.Publish, Record: n.myRecord, Signer: n.signer, Log: n.log,
+		Compose: o.compose, Publish: o.topic.Publish, Record: n.myRecord, Signer: n.signer, Log: n.logger("membership"),
 	})
 	return o, err
 }
