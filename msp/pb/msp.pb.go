@@ -4,7 +4,7 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        v3.21.12
-// source: msp/pb/msp.proto
+// source: github.com/weft-p2p/weft/msp/pb/msp.proto
 
 package pb
 
@@ -40,7 +40,7 @@ type MemberRecord struct {
 
 func (x *MemberRecord) Reset() {
 	*x = MemberRecord{}
-	mi := &file_msp_pb_msp_proto_msgTypes[0]
+	mi := &file_github_com_weft_p2p_weft_msp_pb_msp_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -52,7 +52,7 @@ func (x *MemberRecord) String() string {
 func (*MemberRecord) ProtoMessage() {}
 
 func (x *MemberRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_msp_pb_msp_proto_msgTypes[0]
+	mi := &file_github_com_weft_p2p_weft_msp_pb_msp_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -65,7 +65,7 @@ func (x *MemberRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberRecord.ProtoReflect.Descriptor instead.
 func (*MemberRecord) Descriptor() ([]byte, []int) {
-	return file_msp_pb_msp_proto_rawDescGZIP(), []int{0}
+	return file_github_com_weft_p2p_weft_msp_pb_msp_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *MemberRecord) GetContent() []byte {
@@ -109,7 +109,7 @@ type MemberRecordContent struct {
 
 func (x *MemberRecordContent) Reset() {
 	*x = MemberRecordContent{}
-	mi := &file_msp_pb_msp_proto_msgTypes[1]
+	mi := &file_github_com_weft_p2p_weft_msp_pb_msp_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -121,7 +121,7 @@ func (x *MemberRecordContent) String() string {
 func (*MemberRecordContent) ProtoMessage() {}
 
 func (x *MemberRecordContent) ProtoReflect() protoreflect.Message {
-	mi := &file_msp_pb_msp_proto_msgTypes[1]
+	mi := &file_github_com_weft_p2p_weft_msp_pb_msp_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -134,7 +134,7 @@ func (x *MemberRecordContent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberRecordContent.ProtoReflect.Descriptor instead.
 func (*MemberRecordContent) Descriptor() ([]byte, []int) {
-	return file_msp_pb_msp_proto_rawDescGZIP(), []int{1}
+	return file_github_com_weft_p2p_weft_msp_pb_msp_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *MemberRecordContent) GetDomain() string {
@@ -191,7 +191,7 @@ type ControlMessage struct {
 
 func (x *ControlMessage) Reset() {
 	*x = ControlMessage{}
-	mi := &file_msp_pb_msp_proto_msgTypes[2]
+	mi := &file_github_com_weft_p2p_weft_msp_pb_msp_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -203,7 +203,7 @@ func (x *ControlMessage) String() string {
 func (*ControlMessage) ProtoMessage() {}
 
 func (x *ControlMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_msp_pb_msp_proto_msgTypes[2]
+	mi := &file_github_com_weft_p2p_weft_msp_pb_msp_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -216,7 +216,7 @@ func (x *ControlMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ControlMessage.ProtoReflect.Descriptor instead.
 func (*ControlMessage) Descriptor() ([]byte, []int) {
-	return file_msp_pb_msp_proto_rawDescGZIP(), []int{2}
+	return file_github_com_weft_p2p_weft_msp_pb_msp_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ControlMessage) GetRecord() []byte {
@@ -247,11 +247,11 @@ func (x *ControlMessage) GetRecordDigest() []byte {
 	return nil
 }
 
-var File_msp_pb_msp_proto protoreflect.FileDescriptor
+var File_github_com_weft_p2p_weft_msp_pb_msp_proto protoreflect.FileDescriptor
 
-const file_msp_pb_msp_proto_rawDesc = "" +
+const file_github_com_weft_p2p_weft_msp_pb_msp_proto_rawDesc = "" +
 	"\n" +
-	"\x10msp/pb/msp.proto\x12\vweft.msp.v1\"t\n" +
+	")github.com/weft-p2p/weft/msp/pb/msp.proto\x12\vweft.msp.v1\"t\n" +
 	"\fMemberRecord\x12\x18\n" +
 	"\acontent\x18\x01 \x01(\fR\acontent\x12#\n" +
 	"\rmsp_signature\x18\x02 \x01(\fR\fmspSignature\x12%\n" +
@@ -269,24 +269,24 @@ const file_msp_pb_msp_proto_rawDesc = "" +
 	"\rrecord_digest\x18\x04 \x01(\fR\frecordDigestB!Z\x1fgithub.com/weft-p2p/weft/msp/pbb\x06proto3"
 
 var (
-	file_msp_pb_msp_proto_rawDescOnce sync.Once
-	file_msp_pb_msp_proto_rawDescData []byte
+	file_github_com_weft_p2p_weft_msp_pb_msp_proto_rawDescOnce sync.Once
+	file_github_com_weft_p2p_weft_msp_pb_msp_proto_rawDescData []byte
 )
 
-func file_msp_pb_msp_proto_rawDescGZIP() []byte {
-	file_msp_pb_msp_proto_rawDescOnce.Do(func() {
-		file_msp_pb_msp_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_msp_pb_msp_proto_rawDesc), len(file_msp_pb_msp_proto_rawDesc)))
+func file_github_com_weft_p2p_weft_msp_pb_msp_proto_rawDescGZIP() []byte {
+	file_github_com_weft_p2p_weft_msp_pb_msp_proto_rawDescOnce.Do(func() {
+		file_github_com_weft_p2p_weft_msp_pb_msp_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_github_com_weft_p2p_weft_msp_pb_msp_proto_rawDesc), len(file_github_com_weft_p2p_weft_msp_pb_msp_proto_rawDesc)))
 	})
-	return file_msp_pb_msp_proto_rawDescData
+	return file_github_com_weft_p2p_weft_msp_pb_msp_proto_rawDescData
 }
 
-var file_msp_pb_msp_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
-var file_msp_pb_msp_proto_goTypes = []any{
+var file_github_com_weft_p2p_weft_msp_pb_msp_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_github_com_weft_p2p_weft_msp_pb_msp_proto_goTypes = []any{
 	(*MemberRecord)(nil),        // 0: weft.msp.v1.MemberRecord
 	(*MemberRecordContent)(nil), // 1: weft.msp.v1.MemberRecordContent
 	(*ControlMessage)(nil),      // 2: weft.msp.v1.ControlMessage
 }
-var file_msp_pb_msp_proto_depIdxs = []int32{
+var file_github_com_weft_p2p_weft_msp_pb_msp_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
 	0, // [0:0] is the sub-list for method input_type
 	0, // [0:0] is the sub-list for extension type_name
@@ -294,26 +294,26 @@ var file_msp_pb_msp_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for field type_name
 }
 
-func init() { file_msp_pb_msp_proto_init() }
-func file_msp_pb_msp_proto_init() {
-	if File_msp_pb_msp_proto != nil {
+func init() { file_github_com_weft_p2p_weft_msp_pb_msp_proto_init() }
+func file_github_com_weft_p2p_weft_msp_pb_msp_proto_init() {
+	if File_github_com_weft_p2p_weft_msp_pb_msp_proto != nil {
 		return
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_msp_pb_msp_proto_rawDesc), len(file_msp_pb_msp_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_github_com_weft_p2p_weft_msp_pb_msp_proto_rawDesc), len(file_github_com_weft_p2p_weft_msp_pb_msp_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
-		GoTypes:           file_msp_pb_msp_proto_goTypes,
-		DependencyIndexes: file_msp_pb_msp_proto_depIdxs,
-		MessageInfos:      file_msp_pb_msp_proto_msgTypes,
+		GoTypes:           file_github_com_weft_p2p_weft_msp_pb_msp_proto_goTypes,
+		DependencyIndexes: file_github_com_weft_p2p_weft_msp_pb_msp_proto_depIdxs,
+		MessageInfos:      file_github_com_weft_p2p_weft_msp_pb_msp_proto_msgTypes,
 	}.Build()
-	File_msp_pb_msp_proto = out.File
-	file_msp_pb_msp_proto_goTypes = nil
-	file_msp_pb_msp_proto_depIdxs = nil
+	File_github_com_weft_p2p_weft_msp_pb_msp_proto = out.File
+	file_github_com_weft_p2p_weft_msp_pb_msp_proto_goTypes = nil
+	file_github_com_weft_p2p_weft_msp_pb_msp_proto_depIdxs = nil
 }
