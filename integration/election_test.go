@@ -40,7 +40,7 @@ func (n *testNet) awaitLeader(within time.Duration) (*testPeer, time.Duration) {
 // The end of its connections is believed after half a second, in which they might come back. A leader that falls silent is
 // believed to be there for leaderAliveThreshold, and then comes the settling of the view.
 func TestElection(t *testing.T) {
-	const ended, silent = time.Second, 11 * time.Second
+	const ended, silent = 1500 * time.Millisecond, 16 * time.Second // with one better candidate that does not stand
 	for name, c := range map[string]struct {
 		kill   func(*testPeer)
 		within time.Duration
