@@ -5,6 +5,7 @@ package blocksync
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,23 +16,52 @@ import (
 
 // asked is a request that waits, and what became of it.
 type asked struct {
+	mu      sync.Mutex // guards all below
+	done    bool
 	instead peer.ID
 	err     error
-	done    bool
 }
 
 // ask lets a reader ask and waits until nothing moves any more.
 func ask(ctx context.Context, u *uploads, reader peer.ID, blocks span, size int) *asked {
 	a := &asked{}
 	go func() {
-		a.instead, a.err = u.enter(ctx, reader, blocks, size)
-		a.done = true
+		instead, err := u.enter(ctx, reader, blocks, size)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.done, a.instead, a.err = true, instead, err
 	}()
 	synctest.Wait()
 	return a
 }
 
-func (a *asked) served() bool { return a.done && a.err == nil && a.instead == "" }
+// outcome is what became of the request so far.
+func (a *asked) outcome() (done bool, instead peer.ID, err error) {
+	synctest.Wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.done, a.instead, a.err
+}
+
+func (a *asked) served() bool {
+	done, instead, err := a.outcome()
+	return done && err == nil && instead == ""
+}
+
+func (a *asked) waits() bool {
+	done, _, _ := a.outcome()
+	return !done
+}
+
+func (a *asked) sentTo() peer.ID {
+	_, instead, _ := a.outcome()
+	return instead
+}
+
+func (a *asked) failed() error {
+	_, _, err := a.outcome()
+	return err
+}
 
 func TestUploadsServeWhatFits(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -74,15 +104,15 @@ func TestUploadsSendWaitersOn(t *testing.T) {
 		u.leave("first", big, &span{5, 5})
 		synctest.Wait()
 		require.True(t, later.served(), "who waits longest gets the free place")
-		require.False(t, third.done, "of the others one half stays")
-		require.Equal(t, peer.ID("first"), fourth.instead, "and one is sent to who has just received it")
-		require.False(t, other.done, "not to who does not have what they want")
-		require.False(t, again.done, "nor to themselves")
+		require.True(t, third.waits(), "of the others one half stays")
+		require.Equal(t, peer.ID("first"), fourth.sentTo(), "and one is sent to who has just received it")
+		require.True(t, other.waits(), "not to who does not have what they want")
+		require.True(t, again.waits(), "nor to themselves")
 
 		u.leave("second", big, nil) // it broke off
 		synctest.Wait()
 		require.True(t, other.served())
-		require.False(t, again.done)
+		require.True(t, again.waits())
 		u.leave("later", big, nil)
 		synctest.Wait()
 		require.True(t, third.served())
@@ -105,13 +135,13 @@ func TestUploadsGiveUp(t *testing.T) {
 		left, patient := ask(ctx, &u, "left", span{1, 1}, 1), ask(t.Context(), &u, "patient", span{1, 1}, 1)
 		cancel()
 		synctest.Wait()
-		require.ErrorIs(t, left.err, context.Canceled)
+		require.ErrorIs(t, left.failed(), context.Canceled)
 		time.Sleep(uploadWait - time.Millisecond)
 		synctest.Wait()
-		require.False(t, patient.done)
+		require.True(t, patient.waits())
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		require.ErrorIs(t, patient.err, errBusy)
+		require.ErrorIs(t, patient.failed(), errBusy)
 		require.Empty(t, u.waiting)
 		u.leave("a", uploadBytes, nil)
 		u.leave("b", uploadBytes, nil)
