@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -40,7 +41,8 @@ type Channel struct {
 	announcer     *announcer          // what we pulled and have to announce
 	admitted      atomic.Pointer[admissions]
 	leaving       atomic.Bool
-	led           atomic.Bool // what others were last told of us
+	led           atomic.Bool   // what others were last told of us
+	patience      time.Duration // how long our source may fail before we count as one that cannot pull
 
 	cancel context.CancelFunc
 	done   chan struct{}

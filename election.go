@@ -11,12 +11,15 @@ import (
 	"github.com/weft-p2p/weft/leader"
 )
 
-// failing is how long a source may fail before its leader counts as one that cannot pull: some retries, so that an orderer
-// that restarts, or one of several that is gone, changes no leader.
-const failing = 5 * time.Second
+// giveUp is how long a source may fail, at most, before its leader counts as one that cannot pull: some retries, so that an
+// orderer that restarts, or one of several that is gone, changes no leader.
+const giveUp = 5 * time.Second
 
 // elect makes the elector, which pulls whenever we are elected.
 func (c *Channel) elect(j *joinConfig) (err error) {
+	if c.patience = j.deliver.GiveUp; c.patience <= 0 || c.patience > giveUp {
+		c.patience = giveUp
+	}
 	c.elector, err = leader.NewElector(leader.ElectorConfig{
 		Channel: c.id, Timing: j.election, Input: c.electorate, Lead: c.pull, Changed: c.elected,
 		Metrics: c.node.leaders, Log: c.node.logger("leader"),
@@ -40,7 +43,7 @@ func (c *Channel) electorate() leader.Input {
 // canPull says whether the source works, has not been tried, or has not been failing for long.
 func (c *Channel) canPull() bool {
 	s := c.puller.Status()
-	return s.State != leader.Failing || now().Sub(s.Since) < failing
+	return s.State != leader.Failing || now().Sub(s.Since) < c.patience
 }
 
 // pull pulls while we lead, and has the election look at the source every second.

@@ -184,6 +184,9 @@ type Deliver struct {
 	KeepaliveInterval time.Duration      // peer.keepalive.deliveryClient.interval
 	KeepaliveTimeout  time.Duration      // peer.keepalive.deliveryClient.timeout
 	Overrides         []deliver.Override // peer.deliveryclient.addressOverrides
+	// GiveUp is after how long without a stream that works an elected leader lets others try, 5 s at most:
+	// peer.deliveryclient.reconnectTotalTimeThreshold. A static leader never does.
+	GiveUp time.Duration
 }
 
 // WithDeliver changes how a leader talks to the ordering service.

@@ -20,6 +20,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// maxPeerID is the longest peer ID that an answer may name, in bytes.
+const maxPeerID = 64
+
 // ErrAnswer says that a server's answer is not one to the request: other blocks than asked for, or badly cut.
 var ErrAnswer = errors.New("blocksync: answer does not fit the request")
 
@@ -125,6 +128,9 @@ func request(ctx context.Context, h host.Host, scope string, f Fetch, limit uint
 	r.Height = head.Height
 	if head.Status == pb.Status_STATUS_ELSEWHERE {
 		r.Elsewhere, err = peer.IDFromBytes(head.Elsewhere)
+		if len(head.Elsewhere) > maxPeerID {
+			err = fmt.Errorf("%d bytes", len(head.Elsewhere))
+		}
 		if err != nil {
 			return r, fmt.Errorf("%w: elsewhere: %w", ErrAnswer, err)
 		}

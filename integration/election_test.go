@@ -91,3 +91,26 @@ func TestElection(t *testing.T) {
 		})
 	}
 }
+
+// TestLeaderThatCannotPullHandsOver: the leader loses the ordering service and nothing else; another member takes over.
+func TestLeaderThatCannotPullHandsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNet(t, lan, 1, 3)
+		for _, p := range n.peers {
+			p.start(elected())
+		}
+		first, _ := n.awaitLeader(5 * time.Second)
+		n.order(3, 2<<10, 100*time.Millisecond)
+		n.requireAll(time.Second, n.peers...)
+
+		n.cutOff(first.number) // from the ordering service alone
+		start := time.Now()
+		for leading := n.leaders(); len(leading) != 1 || leading[0] == first; leading = n.leaders() {
+			time.Sleep(10 * time.Millisecond)
+			require.Less(t, time.Since(start), 30*time.Second, "nobody takes over")
+		}
+		t.Logf("another one leads after %s", time.Since(start))
+		n.order(3, 2<<10, 100*time.Millisecond)
+		n.requireAll(2*time.Second, n.peers...)
+	})
+}

@@ -39,7 +39,7 @@ func joinOptions(core *coreyaml.Config) ([]weft.JoinOption, error) {
 	opts := append(leadership(core),
 		weft.WithDeliver(weft.Deliver{
 			ConnTimeout: core.Deliver.ConnTimeout, KeepaliveInterval: core.Deliver.KeepaliveInterval,
-			KeepaliveTimeout: core.Deliver.KeepaliveTimeout, Overrides: overrides,
+			KeepaliveTimeout: core.Deliver.KeepaliveTimeout, Overrides: overrides, GiveUp: core.Deliver.ReconnectTotalTimeThreshold,
 		}),
 		weft.WithDeliverBackoff(leader.Backoff{Min: min(leader.DefaultMinBackoff, longest), Max: longest}),
 	)
