@@ -94,20 +94,27 @@ func (n *network) play(ctx context.Context, g *errgroup.Group, s *screen) error 
 	return s.end()
 }
 
-// reign counts the changes of leaders until ctx ends. A peer that is cut off elects itself and reigns over nobody.
+// reign counts the changes of leaders until ctx ends. While two lead an organization, as after a peer that was cut off and
+// elected itself has come back, none has changed yet.
 func (n *network) reign(ctx context.Context) {
 	last := map[*devnet.Org]*member{}
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
 	for {
+		leading := map[*devnet.Org][]*member{}
 		for _, p := range n.leaders() {
-			if p.gate.shut.Load() || last[p.org] == p {
+			if !p.gate.shut.Load() {
+				leading[p.org] = append(leading[p.org], p)
+			}
+		}
+		for org, some := range leading {
+			if len(some) > 1 || last[org] == some[0] {
 				continue
 			}
-			if last[p.org] != nil {
+			if last[org] != nil {
 				n.measures.changed()
 			}
-			last[p.org] = p
+			last[org] = some[0]
 		}
 		select {
 		case <-look.C:
