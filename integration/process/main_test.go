@@ -38,10 +38,10 @@ func build(m *testing.M) int {
 	return m.Run()
 }
 
-// needBinary skips a test when there is nothing to run.
+// needBinary fails a test when there is nothing to run.
 func needBinary(t *testing.T) {
 	t.Helper()
 	if unbuilt != "" {
-		t.Skip(unbuilt)
+		t.Fatal(unbuilt)
 	}
 }

@@ -27,6 +27,7 @@ func (d *draft) finish() error {
 		d.MetricsProvider = "disabled"
 		d.Warnings = append(d.Warnings, "metrics.provider is statsd, which weft does not have: no metrics; write prometheus")
 	}
+	d.election()
 	return errors.Join(d.leader(), d.identity(), d.clientCertificate(), d.operations(), d.overrides())
 }
 
@@ -39,6 +40,15 @@ func (d *draft) leader() error {
 	}
 	d.Warnings = append(d.Warnings, "this peer is a static leader: nobody takes over when it fails; to elect one, set peer.gossip.orgLeader to false and peer.gossip.useLeaderElection to true on every peer of the organization")
 	return nil
+}
+
+// election warns of what the election itself cannot see: Fabric takes such a file, so it is no error.
+func (d *draft) election() {
+	g := d.Gossip
+	if d.LeaderMode() == Dynamic && g.Election.LeaderAliveThreshold < 2*g.AliveTimeInterval {
+		d.Warnings = append(d.Warnings, fmt.Sprintf("peer.gossip.election.leaderAliveThreshold is %s, below twice peer.gossip.aliveTimeInterval (%s): a leader of which one heartbeat is lost will be replaced; raise the one or lower the other",
+			g.Election.LeaderAliveThreshold, g.AliveTimeInterval))
+	}
 }
 
 func (d *draft) identity() error {

@@ -68,12 +68,16 @@ type Gossip struct {
 	Election Election
 }
 
-// Election is peer.gossip.election.
+// Election is peer.gossip.election and weft.election.
 type Election struct {
 	StartupGracePeriod       time.Duration // 15 s
 	MembershipSampleInterval time.Duration // 1 s
 	LeaderAliveThreshold     time.Duration // 10 s
 	LeaderElectionDuration   time.Duration // 5 s
+
+	Settle     time.Duration // how long a view must bring nobody new before it counts as complete; 500 ms
+	MaxLag     int           // how many blocks a peer may be behind before it counts as behind; 256
+	MaxLagTime time.Duration // how long a leader may be behind without getting nearer; 10 s
 }
 
 // Deliver is how a leader talks to the ordering service: peer.deliveryclient, peer.keepalive.deliveryClient and peer.tls.

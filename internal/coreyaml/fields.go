@@ -31,6 +31,7 @@ func newDraft(dir string) *draft {
 			Election: Election{
 				StartupGracePeriod: 15 * time.Second, MembershipSampleInterval: time.Second,
 				LeaderAliveThreshold: 10 * time.Second, LeaderElectionDuration: 5 * time.Second,
+				Settle: 500 * time.Millisecond, MaxLag: 256, MaxLagTime: 10 * time.Second,
 			},
 		},
 		Deliver: Deliver{
@@ -87,6 +88,10 @@ func (d *draft) fields() map[string]setter {
 		"weft.anchorOverrides":   d.anchorOverrides,
 		"weft.relay.fullMeshMax": number(&d.FullMesh),
 		"weft.members":           number(&d.Members),
+
+		"weft.election.settle":     duration(&e.Settle),
+		"weft.election.maxLag":     number(&e.MaxLag),
+		"weft.election.maxLagTime": duration(&e.MaxLagTime),
 
 		"weft.operations.listenAddress":           checkedText(&o.ListenAddress, listenPort),
 		"weft.operations.tls.enabled":             boolean(&o.TLS.Enabled),

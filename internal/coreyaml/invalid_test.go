@@ -39,6 +39,7 @@ func TestInvalid(t *testing.T) {
 		"duration without unit": {"peer: {gossip: {aliveTimeInterval: 5}}", "", []string{"peer.gossip.aliveTimeInterval", `"5"`, "line 1", "5s"}},
 		"duration in words":     {"", "CORE_PEER_DELIVERYCLIENT_CONNTIMEOUT=soon", []string{"peer.deliveryclient.connTimeout", `"soon"`, "CORE_PEER_DELIVERYCLIENT_CONNTIMEOUT", "500ms"}},
 		"negative duration":     {"peer: {gossip: {election: {leaderAliveThreshold: -1s}}}", "", []string{"leaderAliveThreshold", `"-1s"`}},
+		"election's own key":    {"weft: {election: {settle: soon}}", "", []string{"weft.election.settle", `"soon"`}},
 		"number":                {"weft: {members: many}", "", []string{"weft.members", `"many"`, "whole number"}},
 		"negative number":       {"weft: {members: -1}", "", []string{"weft.members", `"-1"`}},
 		"huge number":           {"weft: {members: 99999999999}", "", []string{"weft.members"}},

@@ -74,7 +74,8 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, coreyaml.Gossip{
 		AliveTimeInterval: 5 * time.Second, AliveExpirationTimeout: 25 * time.Second, MsgExpirationFactor: 20,
 		Election: coreyaml.Election{StartupGracePeriod: 15 * time.Second, MembershipSampleInterval: time.Second,
-			LeaderAliveThreshold: 10 * time.Second, LeaderElectionDuration: 5 * time.Second},
+			LeaderAliveThreshold: 10 * time.Second, LeaderElectionDuration: 5 * time.Second,
+			Settle: 500 * time.Millisecond, MaxLag: 256, MaxLagTime: 10 * time.Second},
 	}, c.Gossip)
 }
 
@@ -142,4 +143,13 @@ func TestDocumentedKeys(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, coreyaml.Keys(), documented)
+}
+
+func TestImpatientElectionIsAWarning(t *testing.T) {
+	c := mustLoad(t, "peer: {gossip: {aliveTimeInterval: 6s}}")
+	require.Len(t, c.Warnings, 1)
+	require.Contains(t, c.Warnings[0], "leaderAliveThreshold is 10s, below twice peer.gossip.aliveTimeInterval (6s)")
+	c = mustLoad(t, "peer: {gossip: {aliveTimeInterval: 5s}}\nweft: {election: {settle: 1s, maxLag: 9, maxLagTime: 3s}}")
+	require.Empty(t, c.Warnings)
+	require.Equal(t, []any{time.Second, 9, 3 * time.Second}, []any{c.Gossip.Election.Settle, c.Gossip.Election.MaxLag, c.Gossip.Election.MaxLagTime})
 }

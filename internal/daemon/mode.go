@@ -25,6 +25,7 @@ func leadership(core *coreyaml.Config) []weft.JoinOption {
 		return []weft.JoinOption{weft.WithElection(leader.Timing{
 			StartupGracePeriod: e.StartupGracePeriod, MembershipSampleInterval: e.MembershipSampleInterval,
 			LeaderAliveThreshold: e.LeaderAliveThreshold, LeaderElectionDuration: e.LeaderElectionDuration,
+			Settle: e.Settle, MaxLag: uint64(e.MaxLag), MaxLagTime: e.MaxLagTime,
 		})}
 	}
 }
