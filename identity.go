@@ -190,16 +190,16 @@ func (n *Node) poke() {
 	}
 }
 
-// speaks says whether a peer is authenticated.
+// speaks says whether a peer is authenticated and not barred.
 func (n *Node) speaks(id peer.ID) bool {
 	_, result := n.auth.Known(id)
-	return result == weftHost.Verified
+	return result == weftHost.Verified && !n.accounts.Barred(id)
 }
 
 // allows says whether a peer may read and write a topic: the organization's, or one of a channel.
 func (n *Node) allows(id peer.ID, topic string) bool {
 	record, result := n.auth.Known(id)
-	if result != weftHost.Verified {
+	if result != weftHost.Verified || n.accounts.Barred(id) {
 		return false
 	}
 	if topic == n.org.topic.Name {

@@ -21,6 +21,7 @@ import (
 	routedhost "github.com/libp2p/go-libp2p/p2p/host/routed"
 	"github.com/weft-p2p/weft/blocksync"
 	weftHost "github.com/weft-p2p/weft/host"
+	"github.com/weft-p2p/weft/internal/stream"
 	"github.com/weft-p2p/weft/leader"
 	"github.com/weft-p2p/weft/membership"
 	"github.com/weft-p2p/weft/msp"
@@ -53,6 +54,8 @@ type Node struct {
 	leaders *leader.Metrics
 	views   *membership.Metrics
 	counts  *metrics
+
+	accounts *stream.Accounts // whom peers count as, and who is barred
 
 	incarnations *msp.Incarnations // nil without a data directory
 	sequence     membership.Sequence
@@ -115,15 +118,20 @@ func (n *Node) build(ps *pubsub.PubSub) error {
 	if err := n.buildMetrics(); err != nil {
 		return err
 	}
+	var err error
+	if n.accounts, err = stream.NewAccounts(stream.AccountsConfig{
+		Owner: n.owner, Barred: n.barred, Log: n.logger("host"), Registerer: n.registerer,
+	}); err != nil {
+		return err
+	}
 	n.auth = weftHost.NewAuth(weftHost.AuthConfig{
-		Host: n.host, Records: n.records, Mine: n.myRecord, Judge: n.judge, OnChange: n.judged, Outdated: n.outdated,
+		Host: n.host, Accounts: n.accounts, Records: n.records, Mine: n.myRecord, Judge: n.judge, OnChange: n.judged, Outdated: n.outdated,
 		CloseRefused: n.ownsHost, Log: n.logger("host"), Registerer: n.registerer,
 	})
 	n.keeper = weftHost.NewKeeper(weftHost.KeeperConfig{
-		Host: n.host, Bootstrap: n.bootstrap, Connected: n.auth.Ensure, Unreachable: n.unreachable,
+		Host: n.host, Bootstrap: n.bootstrap, Connected: n.ensure, Unreachable: n.unreachable,
 		Log: n.logger("host"), Registerer: n.registerer,
 	})
-	var err error
 	n.org, err = newOrganization(n)
 	return err
 }
@@ -159,8 +167,8 @@ func (n *Node) start() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
 	g, ctx := errgroup.WithContext(ctx)
-	push := topics.PushServer{Host: n.host, Allow: n.allows, Speaks: n.speaks, Judge: n.judgePushed, Log: n.logger("topics")}
-	ranges := blocksync.Server{Host: n.host, Speaks: n.speaks, Channel: n.readable, Log: n.logger("blocksync")}
+	push := topics.PushServer{Host: n.host, Accounts: n.accounts, Allow: n.allows, Speaks: n.speaks, Judge: n.judgePushed, Log: n.logger("topics")}
+	ranges := blocksync.Server{Host: n.host, Accounts: n.accounts, Speaks: n.speaks, Channel: n.readable, Log: n.logger("blocksync")}
 	for _, run := range []func(context.Context) error{n.auth.Run, n.keeper.Run, push.Run, ranges.Run, n.org.run, n.keepRecord} {
 		g.Go(func() error { return run(ctx) })
 	}

@@ -38,9 +38,9 @@ const (
 // Protocol is the range protocol. A stream may take Deadline for each chunk: who is slower than 26 KB/s is cut off.
 var Protocol = stream.Protocol{
 	ID: "/weft/sync/1.0.0", Service: "weft.sync",
-	Memory: 1 << 20, MaxMessage: ChunkBytes + 1<<10, Deadline: 10 * time.Second,
+	Memory: 576 << 10, MaxMessage: ChunkBytes + 1<<10, Deadline: 10 * time.Second,
 	// At 100 blocks/s a peer asks 100 times a second; beyond that it is a flood.
-	Rate: 200, Burst: 400, Streams: 256, PeerStreams: 16,
+	Rate: 200, Burst: 400, OrgRate: 1600, OrgBurst: 3200, Streams: 256, PeerStreams: 16,
 }
 
 // Server answers range requests for all channels of a host.
@@ -50,12 +50,14 @@ type Server struct {
 	Channel func(scope string, reader peer.ID) *Sync
 	// Speaks says whether a peer is authenticated at all.
 	Speaks func(peer.ID) bool
-	Log    *slog.Logger
+	// Accounts are those of the host's other servers; nil: every peer counts for itself.
+	Accounts *stream.Accounts
+	Log      *slog.Logger
 }
 
 // Run answers until ctx ends; see stream.Server.
 func (s *Server) Run(ctx context.Context) error {
-	server := stream.Server{Host: s.Host, Protocol: Protocol, Authorize: s.Speaks, Handle: s.handle, Log: s.Log}
+	server := stream.Server{Host: s.Host, Protocol: Protocol, Accounts: s.Accounts, Authorize: s.Speaks, Handle: s.handle, Log: s.Log}
 	return server.Run(ctx)
 }
 

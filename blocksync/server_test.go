@@ -164,6 +164,7 @@ func TestLimitsAreThoseOfTheSpec(t *testing.T) {
 		"blockSlack": number(blocksync.BlockSlack), "minRate": number(blocksync.MinRate),
 		"Deadline": p.Deadline.String(), "pendingWait": blocksync.PendingWait.String(), "Rate": number(int(p.Rate)),
 		"Burst": number(p.Burst), "Streams": number(p.Streams), "PeerStreams": number(p.PeerStreams),
+		"OrgRate": number(int(p.OrgRate)), "OrgBurst": number(p.OrgBurst),
 	}, spectest.Values(t, "sync.md", "Limits"))
 	require.Equal(t, map[string]string{
 		"fetchBlocks": number(blocksync.FetchBlocks), "fetchParallel": number(blocksync.FetchParallel),

@@ -15,8 +15,8 @@ import (
 // maxTwins bounds the identities that a duplicate host key was reported of.
 const maxTwins = 256
 
-// acquaintances are the peers whose records are known. Of more than limit peers the one that was heard longest ago goes:
-// first of those that are not connected, then of those that are no members. Safe for concurrent use.
+// acquaintances are the peers whose records are known: at most limit, and HostKeys of one identity; room.go has who goes.
+// Safe for concurrent use.
 type acquaintances struct {
 	limit     int
 	connected func(peer.ID) bool
@@ -64,6 +64,7 @@ func (a *acquaintances) learn(id peer.ID, rec *msp.Record, judge func(*msp.Recor
 		a.mu.Unlock()
 		res := judge(rec)
 		if kept, ok := a.keep(id, rec, res, generation); ok {
+			a.keepNewest(rec)
 			a.makeRoom(id)
 			a.tell()
 			return kept
@@ -185,37 +186,4 @@ func (a *acquaintances) expire(now time.Time) {
 	}
 	a.mu.Unlock()
 	a.tell()
-}
-
-// makeRoom drops one peer when there are too many; the newcomer, when all others are connected members.
-func (a *acquaintances) makeRoom(newcomer peer.ID) {
-	a.mu.Lock()
-	full := a.peers.Len() > a.limit
-	ids := a.peers.Keys() // the one heard longest ago first
-	a.mu.Unlock()
-	if !full {
-		return
-	}
-	victim := a.victim(ids, newcomer)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.peers.Len() > a.limit {
-		a.drop(victim)
-	}
-}
-
-func (a *acquaintances) victim(ids []peer.ID, newcomer peer.ID) peer.ID {
-	stranger := newcomer
-	for _, id := range ids {
-		if id == newcomer {
-			continue
-		}
-		if !a.connected(id) {
-			return id
-		}
-		if _, res := a.find(id); res != Verified && stranger == newcomer {
-			stranger = id
-		}
-	}
-	return stranger
 }

@@ -89,7 +89,9 @@ type AuthConfig struct {
 	// the connection may serve somebody else.
 	CloseRefused bool
 	// Peers bounds how many peers' records are kept. Zero: 4,096.
-	Peers      int
+	Peers int
+	// Accounts are those of the host's other servers; nil: every peer counts for itself.
+	Accounts   *stream.Accounts
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -121,7 +123,7 @@ func (a *Auth) Run(ctx context.Context) error {
 		return fmt.Errorf("watch connections: %w", err)
 	}
 	defer sub.Close()
-	server := &stream.Server{Host: a.cfg.Host, Protocol: AuthProtocol, Handle: a.serve, Log: a.cfg.Log}
+	server := &stream.Server{Host: a.cfg.Host, Protocol: AuthProtocol, Accounts: a.cfg.Accounts, Handle: a.serve, Log: a.cfg.Log}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })
 	g.Go(func() error { a.watch(ctx, sub); return nil })

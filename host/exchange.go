@@ -4,6 +4,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,6 +26,8 @@ var AuthProtocol = stream.Protocol{
 	Deadline:   5 * time.Second,
 	Rate:       1,
 	Burst:      10,
+	OrgRate:    64,
+	OrgBurst:   640,
 
 	Streams:     256,
 	PeerStreams: 2,
@@ -120,7 +123,7 @@ func (a *Auth) serve(_ context.Context, s *stream.Stream) error {
 	rec, err := a.open(s.Remote(), req.GetRecord())
 	if err != nil {
 		a.metrics.answered(outcomeInvalid)
-		return err
+		return blame(err)
 	}
 	res := a.learn(s.Remote(), rec)
 	a.metrics.answered(outcome(res, nil))
@@ -166,6 +169,14 @@ func (a *Auth) open(id peer.ID, raw []byte) (*msp.Record, error) {
 		return nil, fmt.Errorf("%w: %s shows the record of %s", ErrInvalidRecord, id, rec.PeerID())
 	}
 	return rec, nil
+}
+
+// blame tells a record that no honest peer shows from one that another clock takes for valid.
+func blame(err error) error {
+	if errors.Is(err, msp.ErrRecordExpired) || errors.Is(err, msp.ErrRecordFuture) || errors.Is(err, msp.ErrNotYetValid) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", stream.ErrViolation, err)
 }
 
 // learn judges a record and keeps it, unless a newer one of the peer is known, whose result it returns then.

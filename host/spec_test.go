@@ -3,29 +3,24 @@
 package host_test
 
 import (
-	"fmt"
-	"os"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/weft-p2p/weft/host"
+	"github.com/weft-p2p/weft/internal/spectest"
 )
 
-// The spec page and the code state the same values.
-func TestSpecStatesTheProtocol(t *testing.T) {
-	raw, err := os.ReadFile("../docs/spec/auth.md")
-	require.NoError(t, err)
+func TestLimitsAreThoseOfTheSpec(t *testing.T) {
+	number := strconv.Itoa
 	p := host.AuthProtocol
-	for _, row := range []string{
-		fmt.Sprintf("| protocol ID | `%s` |", p.ID),
-		fmt.Sprintf("| resource manager service | `%s` |", p.Service),
-		fmt.Sprintf("| longest message | %d KiB |", p.MaxMessage>>10),
-		fmt.Sprintf("| deadline | %.0f s for each read and write", p.Deadline.Seconds()),
-		fmt.Sprintf("| rate | %.0f stream per second and peer, bursts of %d |", float64(p.Rate), p.Burst),
-		fmt.Sprintf("| streams at one time | %d of one peer, %d in all |", p.PeerStreams, p.Streams),
-		fmt.Sprintf("| memory | %d KiB per stream", p.Memory>>10),
-	} {
-		require.Contains(t, string(raw), row)
-	}
+	require.Equal(t, map[string]string{
+		"ID": string(p.ID), "Service": p.Service, "Memory": number(p.Memory), "MaxMessage": number(p.MaxMessage),
+		"Deadline": p.Deadline.String(), "Rate": number(int(p.Rate)), "Burst": number(p.Burst),
+		"OrgRate": number(int(p.OrgRate)), "OrgBurst": number(p.OrgBurst),
+		"Streams": number(p.Streams), "PeerStreams": number(p.PeerStreams),
+		"Peers": number(host.DefaultPeers), "HostKeys": number(host.HostKeys), "maxTwins": number(host.MaxTwins),
+		"renewals": number(host.Renewals),
+	}, spectest.Values(t, "auth.md", "Limits"))
 }

@@ -79,7 +79,7 @@ func TestLimitsAreThoseOfTheSpec(t *testing.T) {
 		"ID": string(p.ID), "Service": p.Service, "Memory": strconv.Itoa(p.Memory), "MaxMessage": strconv.Itoa(p.MaxMessage),
 		"MaxTopic": strconv.Itoa(topics.MaxTopic), "MaxData": strconv.Itoa(topics.MaxMessage), "Deadline": p.Deadline.String(),
 		"Rate": strconv.Itoa(int(p.Rate)), "Burst": strconv.Itoa(p.Burst), "Streams": strconv.Itoa(p.Streams),
-		"PeerStreams": strconv.Itoa(p.PeerStreams), "pushWaiting": strconv.Itoa(topics.PushWaiting),
+		"OrgRate": strconv.Itoa(int(p.OrgRate)), "OrgBurst": strconv.Itoa(p.OrgBurst), "PeerStreams": strconv.Itoa(p.PeerStreams), "pushWaiting": strconv.Itoa(topics.PushWaiting),
 		"pushParallel": strconv.Itoa(topics.PushParallel),
 	}, spectest.Values(t, "push.md", "Limits"))
 }

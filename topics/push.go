@@ -22,7 +22,7 @@ var PushProtocol = stream.Protocol{
 	Memory: 2 << 20, MaxMessage: 1 << 20, Deadline: 10 * time.Second,
 	// A member pushes its heartbeats and a leader its blocks' announcements: at 100 blocks/s on each of a few channels this
 	// leaves room, and a flood is cut.
-	Rate: 500, Burst: 1000, Streams: 512, PeerStreams: 32,
+	Rate: 500, Burst: 1000, OrgRate: 4000, OrgBurst: 8000, Streams: 96, PeerStreams: 32,
 }
 
 // MaxTopic is the longest topic name in a push, in bytes.
@@ -37,15 +37,17 @@ type PushServer struct {
 	Judge func(topic string, from peer.ID, data []byte) Verdict
 	// Speaks says whether a peer is authenticated at all.
 	Speaks func(peer.ID) bool
-	Log    *slog.Logger
+	// Accounts are those of the host's other servers; nil: every peer counts for itself.
+	Accounts *stream.Accounts
+	Log      *slog.Logger
 }
 
 // errPushRejected ends a stream whose message was an offence.
-var errPushRejected = errors.New("topics: pushed message rejected")
+var errPushRejected = fmt.Errorf("topics: pushed message rejected: %w", stream.ErrViolation)
 
 // Run answers until ctx ends; see stream.Server.
 func (s *PushServer) Run(ctx context.Context) error {
-	server := stream.Server{Host: s.Host, Protocol: PushProtocol, Authorize: s.Speaks, Handle: s.handle, Log: s.Log}
+	server := stream.Server{Host: s.Host, Protocol: PushProtocol, Accounts: s.Accounts, Authorize: s.Speaks, Handle: s.handle, Log: s.Log}
 	return server.Run(ctx)
 }
 

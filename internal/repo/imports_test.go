@@ -18,17 +18,18 @@ import (
 // The five leaves (host, topics, membership, leader, blocksync) know msp and the formulas, and not each other; only the root
 // knows them all. What stands in for a Fabric network (devnet, orderer, simtest) is for tests and the demo.
 var own = map[string][]string{
-	".":                            {"msp/...", "host", "topics", "membership", "leader/...", "blocksync/...", "internal/block", "internal/meter"},
+	".":                            {"msp/...", "host", "topics", "membership", "leader/...", "blocksync/...", "internal/block", "internal/meter", "internal/fair", "internal/stream"},
 	"msp":                          {"internal/block"},
-	"host":                         {"msp/...", "internal/block", "internal/stream", "internal/meter"},
-	"topics":                       {"msp/...", "internal/block", "internal/stream", "internal/leaves"},
-	"membership":                   {"msp/...", "internal/block", "internal/stream", "internal/meter"},
-	"leader":                       {"msp/...", "internal/block", "internal/stream", "internal/meter"},
-	"blocksync":                    {"msp/...", "internal/block", "internal/stream", "internal/leaves", "internal/meter"},
+	"host":                         {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/meter"},
+	"topics":                       {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/leaves"},
+	"membership":                   {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/meter"},
+	"leader":                       {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/meter"},
+	"blocksync":                    {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/leaves", "internal/meter"},
 	"internal/block":               {},
 	"internal/leaves":              {},
 	"internal/meter":               {},
-	"internal/stream":              {},
+	"internal/fair":                {},
+	"internal/stream":              {"internal/fair", "internal/meter"},
 	"internal/simtest":             {},
 	"internal/repo":                {},
 	"internal/blocktest":           {"msp/...", "internal/block", "internal/devnet", "internal/orderer/orderertest"},
@@ -70,7 +71,7 @@ var foreign = []string{
 }
 
 // embedded are the folders where foreign holds; the root counts without what is below it.
-var embedded = []string{"msp", "host", "topics", "membership", "leader", "blocksync", "internal/block", "internal/leaves", "internal/meter", "internal/stream"}
+var embedded = []string{"msp", "host", "topics", "membership", "leader", "blocksync", "internal/block", "internal/fair", "internal/leaves", "internal/meter", "internal/stream"}
 
 func TestImports(t *testing.T) {
 	for _, f := range goFiles(t) {

@@ -7,22 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"sync"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"golang.org/x/time/rate"
+
+	"github.com/weft-p2p/weft/internal/fair"
 )
 
 // ErrRegistered says that somebody else on this host answers the protocol already.
 var ErrRegistered = errors.New("stream: protocol already has a handler on this host")
-
-// rateMemory is how many peers' rates a server remembers. A peer that falls out starts with a full burst again, which
-// costs at most Burst streams for each of 4,096 other peers that it must get connected first.
-const rateMemory = 4096
 
 // Server answers one protocol on one host.
 type Server struct {
@@ -30,6 +27,8 @@ type Server struct {
 	Protocol Protocol
 	// Authorize says whether a peer may be answered at all; nil answers everybody. It must not block.
 	Authorize func(peer.ID) bool
+	// Accounts says whom a peer counts as, and who is barred. Nil: every peer counts for itself.
+	Accounts *Accounts
 	// Handle answers one stream. The stream is closed when it returns nil and reset otherwise. ctx ends with Run's.
 	Handle func(ctx context.Context, s *Stream) error
 	// Log hears what goes wrong with a stream, at Debug. Nil discards.
@@ -42,33 +41,28 @@ func (s *Server) Run(ctx context.Context) error {
 	if slices.Contains(s.Host.Mux().Protocols(), s.Protocol.ID) {
 		return fmt.Errorf("%w: %s", ErrRegistered, s.Protocol.ID)
 	}
-	rates, err := lru.New[peer.ID, *rate.Limiter](rateMemory)
-	if err != nil {
-		return err
-	}
-	live := gate{total: s.Protocol.Streams, perPeer: s.Protocol.PeerStreams, peers: map[peer.ID]int{}}
-	s.Host.SetStreamHandler(s.Protocol.ID, func(raw network.Stream) {
-		if code := live.enter(raw.Conn().RemotePeer()); code != network.StreamNoError {
+	p := s.Protocol
+	rates := NewRates(p.Rate, p.Burst, p.OrgRate, p.OrgBurst)
+	live := gate{total: p.Streams, each: p.PeerStreams}
+	s.Host.SetStreamHandler(p.ID, func(raw network.Stream) {
+		owner := s.Accounts.Owner(raw.Conn().RemotePeer())
+		if code := live.enter(owner); code != network.StreamNoError {
 			_ = raw.ResetWithError(code)
 			return
 		}
-		defer live.leave(raw.Conn().RemotePeer())
-		s.serve(ctx, raw, rates)
+		defer live.leave(owner)
+		s.serve(ctx, raw, rates, owner)
 	})
 	<-ctx.Done()
-	s.Host.RemoveStreamHandler(s.Protocol.ID)
+	s.Host.RemoveStreamHandler(p.ID)
 	live.closeAndWait()
 	return nil
 }
 
-func (s *Server) serve(ctx context.Context, raw network.Stream, rates *lru.Cache[peer.ID, *rate.Limiter]) {
+func (s *Server) serve(ctx context.Context, raw network.Stream, rates *Rates, owner fair.Owner) {
 	remote := raw.Conn().RemotePeer()
-	if s.Authorize != nil && !s.Authorize(remote) {
-		_ = raw.ResetWithError(network.StreamGated)
-		return
-	}
-	if !s.within(rates, remote) {
-		_ = raw.ResetWithError(network.StreamRateLimited)
+	if code := s.refuse(remote, rates, owner); code != network.StreamNoError {
+		_ = raw.ResetWithError(code)
 		return
 	}
 	st, err := admit(ctx, raw, s.Protocol)
@@ -79,20 +73,31 @@ func (s *Server) serve(ctx context.Context, raw network.Stream, rates *lru.Cache
 	if err := s.Handle(ctx, st); err != nil {
 		st.Reset(network.StreamProtocolViolation)
 		s.debug("stream ended", remote, err)
+		if reason, ok := blame(err); ok && ctx.Err() == nil {
+			s.Accounts.Fault(remote, reason)
+		}
 		return
 	}
 	_ = st.Close()
 }
 
-func (s *Server) within(rates *lru.Cache[peer.ID, *rate.Limiter], remote peer.ID) bool {
-	if s.Protocol.Rate == 0 {
-		return true
+// refuse returns the code with which to refuse a stream, or StreamNoError.
+func (s *Server) refuse(remote peer.ID, rates *Rates, owner fair.Owner) network.StreamErrorCode {
+	if s.Accounts.Barred(remote) {
+		s.Accounts.refused(remote)
+		return network.StreamGated
 	}
-	fresh := rate.NewLimiter(s.Protocol.Rate, s.Protocol.Burst)
-	if known, ok, _ := rates.PeekOrAdd(remote, fresh); ok {
-		return known.Allow()
+	if s.Authorize != nil && !s.Authorize(remote) {
+		return network.StreamGated
 	}
-	return fresh.Allow()
+	ok, each := rates.Allow(owner)
+	if !each {
+		s.Accounts.Fault(remote, Flood)
+	}
+	if !ok {
+		return network.StreamRateLimited
+	}
+	return network.StreamNoError
 }
 
 func (s *Server) debug(what string, remote peer.ID, err error) {
@@ -103,38 +108,37 @@ func (s *Server) debug(what string, remote peer.ID, err error) {
 
 // gate counts who is inside, lets in no more than its bounds and, once closed, nobody.
 type gate struct {
-	total, perPeer int
+	total, each int
 
 	mu     sync.Mutex // guards all below
 	closed bool
-	count  int
-	peers  map[peer.ID]int
+	tally  fair.Tally
 	inside sync.WaitGroup
 }
 
 // enter returns the code with which to refuse, or StreamNoError after which leave is due.
-func (g *gate) enter(id peer.ID) network.StreamErrorCode {
+func (g *gate) enter(o fair.Owner) network.StreamErrorCode {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	total := g.total
+	if total == 0 {
+		total = math.MaxInt
+	}
 	switch {
 	case g.closed:
 		return network.StreamShutdown
-	case g.total > 0 && g.count >= g.total, g.perPeer > 0 && g.peers[id] >= g.perPeer:
+	case !g.tally.Fits(o, 1, total, g.each):
 		return network.StreamResourceLimitExceeded
 	}
-	g.count++
-	g.peers[id]++
+	g.tally.Add(o, 1)
 	g.inside.Add(1)
 	return network.StreamNoError
 }
 
-func (g *gate) leave(id peer.ID) {
+func (g *gate) leave(o fair.Owner) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.count--
-	if g.peers[id]--; g.peers[id] == 0 {
-		delete(g.peers, id)
-	}
+	g.tally.Add(o, -1)
 	g.inside.Done()
 }
 

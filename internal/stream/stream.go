@@ -35,11 +35,14 @@ type Protocol struct {
 	MaxMessage int
 	// Deadline is how long one read or write of a message may take. A peer that trickles bytes is cut off by it.
 	Deadline time.Duration
-	// Rate and Burst bound the streams that one peer may open on a server, in streams per second. No Rate, no bound.
-	Rate  rate.Limit
-	Burst int
-	// Streams and PeerStreams bound how many streams a server answers at one time, in all and for one peer. Zero: no bound
-	// but the resource manager's.
+	// Rate and Burst bound the streams that one identity may open on a server, in streams per second, OrgRate and OrgBurst
+	// those of all members of an organization. No rate, no bound.
+	Rate     rate.Limit
+	Burst    int
+	OrgRate  rate.Limit
+	OrgBurst int
+	// Streams and PeerStreams bound how many streams a server answers at one time, in all and for one identity; of Streams an
+	// organization gets at most as many as stay free. Zero: no bound but the resource manager's.
 	Streams, PeerStreams int
 }
 
@@ -96,7 +99,7 @@ func (s *Stream) Read(m proto.Message) error {
 	if err := s.raw.SetReadDeadline(time.Now().Add(s.protocol.Deadline)); err != nil {
 		return err
 	}
-	size, err := binary.ReadUvarint(s.r)
+	size, err := readSize(s.r)
 	if err != nil {
 		return err
 	}
@@ -154,6 +157,28 @@ func (s *Stream) Close() error {
 func (s *Stream) Reset(code network.StreamErrorCode) {
 	s.release()
 	_ = s.raw.ResetWithError(code)
+}
+
+// maxPrefix is the longest length prefix, in bytes: that of 32 GiB.
+const maxPrefix = 5
+
+// readSize reads the length prefix of a message. It returns io.EOF at the end of the stream, [ErrTooLarge] for a prefix
+// that does not end.
+func readSize(r io.ByteReader) (size uint64, err error) {
+	for i := range maxPrefix {
+		b, err := r.ReadByte()
+		if err != nil && i > 0 {
+			return 0, noEOF(err)
+		}
+		if err != nil {
+			return 0, err
+		}
+		size |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			return size, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: length prefix of more than %d bytes", ErrTooLarge, maxPrefix)
 }
 
 // noEOF turns the end of a stream inside a message into the error it is.

@@ -97,7 +97,7 @@ func TestReadOfBadInput(t *testing.T) {
 		"end after the length":  {content: []byte{3}, want: io.ErrUnexpectedEOF},
 		"end inside a message":  {content: []byte{3, 1, 2}, want: io.ErrUnexpectedEOF},
 		"length of 2^63":        {content: binary.AppendUvarint(nil, 1<<63), want: stream.ErrTooLarge},
-		"length without end":    {content: []byte{255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}, text: "overflow"},
+		"length without end":    {content: []byte{255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}, text: "length prefix"},
 		"not protobuf":          {content: []byte{2, 0xff, 0xff}, text: "proto"},
 	} {
 		t.Run(name, func(t *testing.T) {
