@@ -19,6 +19,7 @@ import (
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/msp/channelconfig"
 	"github.com/weft-p2p/weft/topics"
+	"github.com/weft-p2p/weft/topics/evidence"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -39,6 +40,7 @@ type Channel struct {
 	elector       *leader.Elector     // nil unless our organization elects its leader
 	orderers      *deliver.Client     // nil if we never lead, or pull from somewhere else
 	announcer     *announcer          // what we pulled and have to announce
+	witness       *evidence.Witness   // who was caught
 	admitted      atomic.Pointer[admissions]
 	leaving       atomic.Bool
 	led           atomic.Bool   // what others were last told of us
@@ -55,12 +57,16 @@ type Channel struct {
 //	ordering service -> puller -> sync -> ledger
 //	                              sync -> announcer -> announcements -> other peers
 //	other peers -> announcements -> judge -> sync
+//	                                judge -> witness <- sync
 //	other peers -> members, organization's topic -> tracker -> keeper, sync
 //	tracker -> elector -> puller, beacon
 //	sync -> beacon -> other peers
 func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, j *joinConfig) (err error) {
 	n, salt := c.node, block.HeaderHash(genesis.Header)
 	c.announcer = newAnnouncer(c)
+	if err = c.watch(salt); err != nil {
+		return err
+	}
 	c.announcements = topics.New(topics.Config{
 		Host: n.host, PubSub: n.pubsub, Log: n.logger("topics"), Name: topics.Name(topics.Announcements, c.id, salt),
 		Judge: c.judgeAnnouncement, Members: c.readers,
@@ -71,7 +77,8 @@ func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, 
 	})
 	if c.sync, err = blocksync.New(blocksync.Config{
 		Channel: c.id, Scope: c.announcements.Name, Host: n.host, Ledger: c.ledger, Verifier: verifier,
-		MayAsk: n.mayAsk, Streaming: c.streaming, Verified: c.announcer.verified, Committed: c.committed, Log: n.logger("blocksync"), Registerer: n.registerer,
+		MayAsk: n.mayAsk, Streaming: c.streaming, Verified: c.announcer.verified, Rival: c.rival, Committed: c.committed,
+		Log: n.logger("blocksync"), Registerer: n.registerer,
 	}); err != nil {
 		return err
 	}
@@ -117,7 +124,7 @@ func (c *Channel) lead(j *joinConfig) (err error) {
 // run runs the parts until ctx ends or one of them fails.
 func (c *Channel) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	parts := []func(context.Context) error{c.sync.Run, c.announcements.Run, c.members.Run, c.tracker.Run, c.announcer.run, c.keepAsking}
+	parts := []func(context.Context) error{c.sync.Run, c.announcements.Run, c.members.Run, c.tracker.Run, c.announcer.run, c.witness.Run, c.keepAsking}
 	if !c.node.hidden() {
 		parts = append(parts, c.beacon.Run)
 	}
@@ -139,6 +146,7 @@ func (c *Channel) streaming() bool { return c.puller != nil && c.puller.Streamin
 // committed hears of every commit, and of a new configuration.
 func (c *Channel) committed(height uint64, changed *channelconfig.Bundle) {
 	c.announcer.settle()
+	c.witness.Committed()
 	if changed == nil {
 		return
 	}
@@ -170,9 +178,13 @@ func (c *Channel) configured(b *channelconfig.Bundle) {
 func (c *Channel) judgeAnnouncement(_ peer.ID, data []byte) topics.Verdict {
 	j := topics.Judge(func() (*msp.Sealed, error) {
 		return c.node.records.Unseal(topics.Purpose, c.announcements.Name, data, now())
-	}, chain{c.sync})
+	}, chain{c.sync, c.witness})
 	c.node.counts.judged(c.id, j)
-	if j.Announcement == nil || j.Announcer.PeerID() == c.node.ID() {
+	if j.Announcer == nil || j.Announcer.PeerID() == c.node.ID() {
+		return j.Verdict
+	}
+	c.witness.Heard(j, data)
+	if j.Announcement == nil {
 		return j.Verdict
 	}
 	number := j.Announcement.Header.Number
@@ -268,6 +280,11 @@ func (n *Node) anchorsChanged() {
 }
 
 // chain is what announcements are judged against.
-type chain struct{ *blocksync.Sync }
+type chain struct {
+	*blocksync.Sync
+	witness *evidence.Witness
+}
 
 func (c chain) Position() topics.Position { return topics.Position(c.Sync.Position()) }
+
+func (c chain) Distrusts(id *msp.Identity) bool { return c.witness.Distrusts(id) }

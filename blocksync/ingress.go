@@ -24,6 +24,9 @@ func (s *Sync) Submit(ctx context.Context, b *common.Block) error {
 	}
 	for {
 		outcome, moved, err := s.submit(c)
+		if outcome == Stale {
+			s.late(c)
+		}
 		if err != nil || outcome != Full && outcome != Beyond {
 			return err
 		}
@@ -60,6 +63,14 @@ func (s *Sync) Offer(b *common.Block, from peer.ID) Outcome {
 	if err != nil {
 		return Unusable
 	}
+	outcome := s.offer(c)
+	if outcome == Stale {
+		s.late(c)
+	}
+	return outcome
+}
+
+func (s *Sync) offer(c Candidate) Outcome {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	outcome := s.buffer.Add(c)

@@ -53,6 +53,9 @@ type Config struct {
 	// Verified, if set, is called with every block that has been verified, before it is committed; from is empty for blocks
 	// of our own source. It must not wait for the ledger.
 	Verified func(b *common.Block, from peer.ID)
+	// Rival, if set, is called with every other block that anybody brings for a number and behind the block before it: with
+	// the one that we commit, two blocks with one number. Nobody has verified it. It must not wait.
+	Rival func(b *common.Block, from peer.ID)
 	// Committed, if set, is called after every commit with the new height and, if the configuration changed, with the new
 	// one. It is called by the writer, which goes on when it returns.
 	Committed func(height uint64, changed *channelconfig.Bundle)

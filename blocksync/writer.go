@@ -5,6 +5,7 @@ package blocksync
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -90,9 +91,10 @@ func (s *Sync) verified() (Candidate, bool) {
 	s.mu.Lock()
 	candidates := append([]Candidate(nil), s.buffer.At(number)...)
 	s.mu.Unlock()
-	for _, c := range candidates {
+	for i, c := range candidates {
 		err := s.Verifier.Verify(c.Block)
 		if err == nil {
+			s.rivals(c, candidates[i+1:])
 			return c, true
 		}
 		s.reject(c, err)
@@ -103,6 +105,9 @@ func (s *Sync) verified() (Candidate, bool) {
 // reject drops all that the source of a bad block has brought: whoever forges one block forges others.
 func (s *Sync) reject(c Candidate, why error) {
 	number := c.Block.Header.Number
+	if !errors.Is(why, channelconfig.ErrNumber) && !errors.Is(why, channelconfig.ErrPreviousHash) && !errors.Is(why, channelconfig.ErrSignatures) {
+		s.rival(c) // its header may be signed
+	}
 	s.metrics.rejected()
 	s.Log.Debug("block rejected", "number", number, "peer", c.From, "err", why)
 	s.mu.Lock()

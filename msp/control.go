@@ -67,6 +67,30 @@ func (r *Records) Unseal(purpose, scope string, raw []byte, now time.Time) (*Sea
 	if err != nil {
 		return nil, err
 	}
+	return openSeal(purpose, scope, rec, m)
+}
+
+// UnsealPast reads a control message with its whole record, whenever that was
+// good: a signature proves who said it long after the record has run out. It is
+// for evidence, never for what is to be acted upon. The errors are ErrControl,
+// ErrUnknownRecord for a message that only names its record, ErrRecord and
+// ErrSignature.
+func UnsealPast(purpose, scope string, raw []byte) (*Sealed, error) {
+	m, err := decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	if len(m.RecordDigest) > 0 {
+		return nil, unknown(m)
+	}
+	rec, err := openRecord(m.Record, func(*Record) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	return openSeal(purpose, scope, rec, m)
+}
+
+func openSeal(purpose, scope string, rec *Record, m *pb.ControlMessage) (*Sealed, error) {
 	if err := rec.Identity().Verify(controlMessage(purpose, scope, rec, m.GetContent()), m.GetSignature()); err != nil {
 		return nil, fmt.Errorf("%s of %s: %w", purpose, rec.Identity(), err)
 	}

@@ -102,6 +102,11 @@ func signRecord(hostKey crypto.PrivKey, id *SigningIdentity, content []byte) ([]
 // signatures and the time. The errors are ErrRecord, ErrSignature and those of
 // ValidAt.
 func OpenRecord(raw []byte, now time.Time) (*Record, error) {
+	return openRecord(raw, func(r *Record) error { return r.ValidAt(now) })
+}
+
+// openRecord opens a record that is timely.
+func openRecord(raw []byte, timely func(*Record) error) (*Record, error) {
 	if len(raw) > MaxRecord {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrRecord, len(raw), MaxRecord)
 	}
@@ -113,7 +118,7 @@ func OpenRecord(raw []byte, now time.Time) (*Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	if err := r.ValidAt(now); err != nil {
+	if err := timely(r); err != nil {
 		return nil, err
 	}
 	if err := r.verify(&m, host); err != nil {

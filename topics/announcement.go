@@ -36,6 +36,9 @@ const Purpose = "announcement"
 // ErrAnnouncement says that an announcement breaks a rule that no configuration could excuse.
 var ErrAnnouncement = errors.New("topics: announcement")
 
+// ErrFalse says that what an announcement tells of the body is not so: the announcer, who signed it, is at fault.
+var ErrFalse = errors.New("topics: false announcement")
+
 // Announcement is what is known of a block before its body: verifiable on its own.
 type Announcement struct {
 	Header     *common.BlockHeader
@@ -93,29 +96,41 @@ func (a *Announcement) Marshal() ([]byte, error) {
 }
 
 // DecodeAnnouncement decodes the content of a control message and checks every rule that depends on no configuration. It
-// returns [ErrAnnouncement] for what an honest announcer cannot have sent.
+// returns [ErrAnnouncement] for what an honest announcer cannot have sent, and [ErrFalse] as well if all is in order but for
+// the body inside.
 func DecodeAnnouncement(content []byte) (*Announcement, error) {
+	a, body, err := decode(content)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.takeBody(body); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// DecodeHead is DecodeAnnouncement without the body inside, which it does not look at.
+func DecodeHead(content []byte) (*Announcement, error) {
+	a, _, err := decode(content)
+	return a, err
+}
+
+func decode(content []byte) (*Announcement, []byte, error) {
 	var m pb.Announcement
 	if err := proto.Unmarshal(content, &m); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrAnnouncement, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrAnnouncement, err)
 	}
 	if m.Rule != leaves.Rule || len(m.Root) != sha256.Size {
-		return nil, fmt.Errorf("%w: cutting rule %d with a root of %d bytes, want %d and %d", ErrAnnouncement, m.Rule, len(m.Root), leaves.Rule, sha256.Size)
+		return nil, nil, fmt.Errorf("%w: cutting rule %d with a root of %d bytes, want %d and %d", ErrAnnouncement, m.Rule, len(m.Root), leaves.Rule, sha256.Size)
 	}
 	if m.BodySize > MaxBody {
-		return nil, fmt.Errorf("%w: body of %d bytes, at most %d", ErrAnnouncement, m.BodySize, MaxBody)
+		return nil, nil, fmt.Errorf("%w: body of %d bytes, at most %d", ErrAnnouncement, m.BodySize, MaxBody)
 	}
 	a := &Announcement{
 		Header:     &common.BlockHeader{Number: m.Number, PreviousHash: m.PreviousHash, DataHash: m.DataHash},
 		Signatures: m.Signatures, BodySize: int(m.BodySize), Root: [sha256.Size]byte(m.Root),
 	}
-	if err := a.check(); err != nil {
-		return nil, err
-	}
-	if err := a.takeBody(m.Body); err != nil {
-		return nil, err
-	}
-	return a, nil
+	return a, m.Body, a.check()
 }
 
 // check holds the announcement against the limits and takes LastConfig out of the signatures.
@@ -149,24 +164,56 @@ func (a *Announcement) takeBody(body []byte) error {
 	if len(body) == 0 {
 		return nil
 	}
-	if len(body) != a.BodySize || len(body) > MaxInline || leaves.Root(body) != a.Root {
-		return fmt.Errorf("%w: block %d: the body inside (%d bytes) is not the announced one (%d bytes)", ErrAnnouncement, a.Header.Number, len(body), a.BodySize)
+	if len(body) > MaxInline {
+		return fmt.Errorf("%w: block %d: body inside of %d bytes, at most %d", ErrAnnouncement, a.Header.Number, len(body), MaxInline)
 	}
-	data := &common.BlockData{}
-	if err := proto.Unmarshal(body, data); err != nil {
-		return fmt.Errorf("%w: block %d: %w", ErrAnnouncement, a.Header.Number, err)
+	data, err := a.open(body)
+	if err == nil {
+		err = a.describes(body)
 	}
-	if canonical, err := encodeBody(data); err != nil || len(data.ProtoReflect().GetUnknown()) > 0 || !bytes.Equal(canonical, body) {
-		return fmt.Errorf("%w: block %d: the body inside is not in its canonical encoding", ErrAnnouncement, a.Header.Number)
-	}
-	if !bytes.Equal(block.DataHash(data), a.Header.DataHash) {
-		return fmt.Errorf("%w: block %d: the body inside is not that of the header", ErrAnnouncement, a.Header.Number)
-	}
-	if err := block.WellFormed(data); err != nil {
-		return fmt.Errorf("%w: block %d: %w", ErrAnnouncement, a.Header.Number, err)
+	if err != nil {
+		return fmt.Errorf("%w: %w: %w", ErrAnnouncement, ErrFalse, err)
 	}
 	a.Data = data
 	return nil
+}
+
+// Check compares the announcement with the body of its block, in its canonical encoding. It returns [ErrFalse] if they do not
+// fit, and [ErrAnnouncement] if the body is not that of the header, which says nothing about the announcer.
+func (a *Announcement) Check(body []byte) error {
+	if _, err := a.open(body); err != nil {
+		return fmt.Errorf("%w: %w", ErrAnnouncement, err)
+	}
+	if err := a.describes(body); err != nil {
+		return fmt.Errorf("%w: %w", ErrFalse, err)
+	}
+	return nil
+}
+
+// describes compares size and root with those of a body.
+func (a *Announcement) describes(body []byte) error {
+	if root := leaves.Root(body); len(body) != a.BodySize || root != a.Root {
+		return fmt.Errorf("block %d: the announced body has %d bytes and root %x, the body %d and %x", a.Header.Number, a.BodySize, a.Root, len(body), root)
+	}
+	return nil
+}
+
+// open decodes a body, which must be that of the header: no other one in canonical encoding has its data hash.
+func (a *Announcement) open(body []byte) (*common.BlockData, error) {
+	data := &common.BlockData{}
+	if err := proto.Unmarshal(body, data); err != nil {
+		return nil, fmt.Errorf("block %d: %w", a.Header.Number, err)
+	}
+	if canonical, err := encodeBody(data); err != nil || len(data.ProtoReflect().GetUnknown()) > 0 || !bytes.Equal(canonical, body) {
+		return nil, fmt.Errorf("block %d: the body is not in its canonical encoding", a.Header.Number)
+	}
+	if !bytes.Equal(block.DataHash(data), a.Header.DataHash) {
+		return nil, fmt.Errorf("block %d: the body is not that of the header", a.Header.Number)
+	}
+	if err := block.WellFormed(data); err != nil {
+		return nil, fmt.Errorf("block %d: %w", a.Header.Number, err)
+	}
+	return data, nil
 }
 
 func encodeBody(d *common.BlockData) ([]byte, error) {

@@ -33,6 +33,7 @@ type Reason string
 const (
 	BadAnnouncer  Reason = "bad_announcer"  // Reject: the announcer's MSP or host key did not sign it; Ignore: its record is out of time
 	Malformed     Reason = "malformed"      // Reject: undecodable, oversize, outside a limit, last_config beyond the block
+	Distrusted    Reason = "distrusted"     // Ignore: the announcer was caught announcing what is not so
 	Known         Reason = "known"          // Ignore: we have the header; keep and hint, if not the body
 	UnknownMember Reason = "unknown_member" // Ignore, keep, hint: the announcer's organization or CA may have come with a newer configuration
 	RefusedMember Reason = "refused_member" // Ignore: the announcer may not act as a peer of this channel
@@ -75,6 +76,8 @@ type Chain interface {
 	Position() Position
 	// HashAt is the header hash of a committed block or of one on the header tip, nil if there is none.
 	HashAt(number uint64) []byte
+	// Distrusts says whether there is evidence against an announcer, so that its announcements count for nothing.
+	Distrusts(announcer *msp.Identity) bool
 }
 
 // Judge gives the verdict on one announcement: unseal opens the control message (msp.Records.Unseal with this topic's
@@ -86,7 +89,7 @@ func Judge(unseal func() (*msp.Sealed, error), chain Chain) Judgement {
 	}
 	a, err := DecodeAnnouncement(sealed.Content)
 	if err != nil {
-		return Judgement{Verdict: Reject, Reason: Malformed, Err: err}
+		return Judgement{Verdict: Reject, Reason: Malformed, Announcer: sealed.Record, Err: err}
 	}
 	j := Judgement{Announcement: a, Announcer: sealed.Record}
 	j.decide(chain)
@@ -103,6 +106,10 @@ func Unsealed(err error) Verdict {
 }
 
 func (j *Judgement) decide(chain Chain) {
+	if chain.Distrusts(j.Announcer.Identity()) {
+		j.Reason = Distrusted
+		return
+	}
 	h, at := j.Announcement.Header, chain.Position()
 	ours := chain.HashAt(h.Number)
 	inside := h.Number >= at.Height && h.Number-at.Height < Window
@@ -139,7 +146,9 @@ func (j *Judgement) decide(chain Chain) {
 // configuration that both were made under, they have signed two blocks with one number.
 func (j *Judgement) fork(chain Chain, h *common.BlockHeader, bundle *channelconfig.Bundle) {
 	j.Reason = Fork
-	if j.Announcement.LastConfig != bundle.Number() || !bytes.Equal(h.PreviousHash, chain.HashAt(h.Number-1)) {
+	// A configuration block names itself, and is signed under the configuration before it. Below ours, another one was in force.
+	named := j.Announcement.LastConfig
+	if h.Number <= bundle.Number() || named != bundle.Number() && named != h.Number || !bytes.Equal(h.PreviousHash, chain.HashAt(h.Number-1)) {
 		return
 	}
 	if j.Err = bundle.VerifySignatures(h, j.Announcement.Signatures); j.Err == nil {

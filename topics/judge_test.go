@@ -28,10 +28,15 @@ const scope = "/weft/1/channel"
 type copyOf struct {
 	at     topics.Position
 	hashes map[uint64][]byte
+	caught *msp.Identity
 }
 
 func (c copyOf) Position() topics.Position   { return c.at }
 func (c copyOf) HashAt(number uint64) []byte { return c.hashes[number] }
+
+func (c copyOf) Distrusts(id *msp.Identity) bool {
+	return c.caught != nil && id.Key() == c.caught.Key()
+}
 
 // world is what the verdict table is tested in: our height is 6, block 1 is a configuration block, blocks 6 and 7 are on
 // the tip only where a case says so.
@@ -138,6 +143,10 @@ func TestVerdictTable(t *testing.T) {
 			require.NoError(w.t, err)
 			return w.member.Seal(w.t, topics.Purpose, scope, raw)
 		}, judgement{topics.Reject, topics.Malformed, ""}},
+		{"announcer was caught", func(w *world) []byte {
+			w.ours.caught = w.member.Signer.Identity
+			return w.seal(w.member, w.at(6))
+		}, judgement{topics.Ignore, topics.Distrusted, ""}},
 		{"committed already", func(w *world) []byte { return w.seal(w.member, w.at(5)) },
 			judgement{topics.Ignore, topics.Known, ""}},
 		{"on the tip already", func(w *world) []byte { w.tip(6); return w.seal(w.member, w.at(6)) },

@@ -47,6 +47,12 @@ func next(msg []byte) (field, error) {
 	return f, nil
 }
 
+// Body returns the encoded Data of an encoded block, without a copy; nil when there is none.
+func Body(raw []byte) ([]byte, error) {
+	const data = 2 // field number in common.Block
+	return last(raw, data)
+}
+
 // each calls visit for every occurrence of the length-delimited field number n, and reads msg to its end.
 func each(msg []byte, n protowire.Number, visit func(content []byte) error) error {
 	for len(msg) > 0 {

@@ -18,10 +18,11 @@ import (
 // The five leaves (host, topics, membership, leader, blocksync) know msp and the formulas, and not each other; only the root
 // knows them all. What stands in for a Fabric network (devnet, orderer, simtest) is for tests and the demo.
 var own = map[string][]string{
-	".":                            {"msp/...", "host", "topics", "membership", "leader/...", "blocksync/...", "internal/block", "internal/meter", "internal/fair", "internal/stream"},
+	".":                            {"msp/...", "host", "topics/...", "membership", "leader/...", "blocksync/...", "internal/block", "internal/meter", "internal/fair", "internal/stream"},
 	"msp":                          {"internal/block"},
 	"host":                         {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/meter"},
 	"topics":                       {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/leaves"},
+	"topics/evidence":              {"topics", "msp/...", "internal/block", "internal/leaves", "internal/meter"},
 	"membership":                   {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/meter"},
 	"leader":                       {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/meter"},
 	"blocksync":                    {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/leaves", "internal/meter"},
@@ -46,7 +47,7 @@ var own = map[string][]string{
 	"internal/operations":          {},
 	"internal/daemon": {".", "msp/...", "host", "leader/...", "membership", "blocksync/ledger", "internal/block", "internal/admin",
 		"internal/coreyaml", "internal/logspec", "internal/operations"},
-	"cmd/weft": {".", "msp/...", "host", "blocksync/ledger", "internal/block", "internal/demo", "internal/admin", "internal/coreyaml",
+	"cmd/weft": {".", "msp/...", "host", "topics/evidence", "blocksync/ledger", "internal/block", "internal/demo", "internal/admin", "internal/coreyaml",
 		"internal/daemon", "internal/devnet/...", "internal/logspec", "internal/operations", "internal/orderer/...", "leader/..."},
 	"integration": {},
 }

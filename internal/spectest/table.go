@@ -6,7 +6,6 @@ package spectest
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -51,8 +50,15 @@ func Values(t testing.TB, page, heading string) map[string]string {
 // Page returns a page of docs/spec.
 func Page(t testing.TB, page string) string {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	raw, err := os.ReadFile(filepath.Join(filepath.Dir(here), "..", "..", "docs", "spec", page))
+	dir, err := os.Getwd() // of the package under test
+	require.NoError(t, err)
+	for dir != filepath.Dir(dir) {
+		if _, err = os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "docs", "spec", page))
 	require.NoError(t, err)
 	return string(raw)
 }

@@ -21,24 +21,50 @@ import (
 // signer is the creator in its signature header or, on a channel with capability V3_0, the consenter that its identifier
 // header names. A header that does not decode fails the block; a signer that is not known is passed over.
 func (b *Bundle) VerifySignatures(h *common.BlockHeader, entry0 []byte) error {
+	proofs, err := b.proofs(h, entry0)
+	if err != nil {
+		return err
+	}
+	if err := b.evaluate(PolicyBlockValidation, proofs); err != nil {
+		return fmt.Errorf("%w: block %d: %w", ErrSignatures, h.GetNumber(), err)
+	}
+	return nil
+}
+
+// Signers returns which valid members of ordering organizations have signed a header, each once, in the order of their
+// signatures in metadata entry 0. It does not ask whether they suffice. The error is ErrMetadata.
+func (b *Bundle) Signers(h *common.BlockHeader, entry0 []byte) ([]*msp.Identity, error) {
+	proofs, err := b.proofs(h, entry0)
+	if err != nil {
+		return nil, err
+	}
+	signed, _ := b.signers(proofs)
+	var ids []*msp.Identity
+	for _, s := range signed {
+		if s.msp.Validate(s.id) == nil && slices.ContainsFunc(b.ordererOrgs, func(o OrdererOrg) bool { return o.MSPID == s.id.MSPID() }) {
+			ids = append(ids, s.id)
+		}
+	}
+	return ids, nil
+}
+
+// proofs are the signatures in metadata entry 0, each with what it has to cover.
+func (b *Bundle) proofs(h *common.BlockHeader, entry0 []byte) ([]proof, error) {
 	signed, err := block.DecodeSignatures(entry0)
 	if err != nil {
-		return fmt.Errorf("block %d: %w", h.GetNumber(), err)
+		return nil, fmt.Errorf("block %d: %w", h.GetNumber(), err)
 	}
 	proofs := make([]proof, 0, len(signed.GetSignatures()))
 	header := block.HeaderBytes(h)
 	for i, s := range signed.GetSignatures() {
 		p, err := b.proof(s)
 		if err != nil {
-			return fmt.Errorf("%w: block %d: header of signature %d: %w", ErrMetadata, h.GetNumber(), i+1, err)
+			return nil, fmt.Errorf("%w: block %d: header of signature %d: %w", ErrMetadata, h.GetNumber(), i+1, err)
 		}
 		p.data = slices.Concat(signed.GetValue(), p.data, header)
 		proofs = append(proofs, p)
 	}
-	if err := b.evaluate(PolicyBlockValidation, proofs); err != nil {
-		return fmt.Errorf("%w: block %d: %w", ErrSignatures, h.GetNumber(), err)
-	}
-	return nil
+	return proofs, nil
 }
 
 // proof finds the signer of a block signature and leaves the signature's own header in data.

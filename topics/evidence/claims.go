@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package evidence
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/weft-p2p/weft/internal/block"
+)
+
+// Bounds of what waits to be compared with the chain. What is above is not taken: evidence is lost then, never a block.
+const (
+	// Window is how far a number may be ahead of the chain, and behind it for announced roots.
+	Window = 256
+	// maxClaims is how many claims one number may have; sourceClaims of one source.
+	maxClaims, sourceClaims = 32, 2
+	// maxClaimed bounds the bytes of all claims, sourceClaimed those of one source: a run of 256 announcements of 2 KiB.
+	maxClaimed, sourceClaimed = 8 << 20, 512 << 10
+)
+
+// claim is what somebody has said of a block: a header with signatures, and the body that an announcement describes.
+type claim struct {
+	Attestation
+	source string // whose share it counts against: an announcer's key, or a peer; empty: our own source
+	// message is the sealed announcement with its whole record, if the body did not travel inside.
+	message []byte
+	root    [32]byte
+	size    int
+}
+
+func (c claim) number() uint64 { return c.Header.GetNumber() }
+
+func (c claim) bytes() int { return len(c.message) + len(c.Signatures) + 256 }
+
+// claims wait until their number is committed. Pure; one goroutine or lock at a time.
+type claims struct {
+	by    map[uint64][]claim
+	bytes int
+	share map[string]int
+}
+
+func newClaims() *claims { return &claims{by: map[uint64][]claim{}, share: map[string]int{}} }
+
+// add takes a claim and says whether there was room.
+func (c *claims) add(a claim) bool {
+	mine := 0
+	for _, other := range c.by[a.number()] {
+		if other.source == a.source {
+			mine++
+		}
+		if other.source == a.source && other.root == a.root && bytes.Equal(block.HeaderHash(other.Header), block.HeaderHash(a.Header)) {
+			return false
+		}
+	}
+	if mine >= sourceClaims || len(c.by[a.number()]) >= maxClaims || c.bytes+a.bytes() > maxClaimed || c.share[a.source]+a.bytes() > sourceClaimed {
+		return false
+	}
+	c.by[a.number()] = append(c.by[a.number()], a)
+	c.count(a, a.bytes())
+	return true
+}
+
+func (c *claims) count(a claim, n int) {
+	c.bytes += n
+	if c.share[a.source] += n; c.share[a.source] == 0 {
+		delete(c.share, a.source)
+	}
+}
+
+// take removes and returns the claims for the lowest number below height; none if there is no such number.
+func (c *claims) take(height uint64) []claim {
+	lowest := height
+	for number := range c.by {
+		lowest = min(lowest, number)
+	}
+	if lowest == height {
+		return nil
+	}
+	due := c.by[lowest]
+	delete(c.by, lowest)
+	for _, a := range due {
+		c.count(a, -a.bytes())
+	}
+	return slices.Clip(due)
+}
