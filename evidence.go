@@ -7,7 +7,6 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
-	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/topics/evidence"
 )
 
@@ -35,9 +34,8 @@ func (c *Channel) watch(genesis []byte) (err error) {
 // rival hears of every block that is another one than ours. Its share is that of the identity that brought it.
 func (c *Channel) rival(b *common.Block, from peer.ID) {
 	source := string(from)
-	if record, result := c.node.auth.Known(from); from != "" && result == weftHost.Verified {
-		key := record.Identity().Key()
-		source = string(key[:])
+	if owner, known := c.node.owner(from); known {
+		source = owner.Identity
 	}
 	c.witness.Rival(b, source)
 }
