@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/blocksync/pb"
+	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/stream"
 	"github.com/weft-p2p/weft/msp/channelconfig"
 	"google.golang.org/protobuf/proto"
@@ -207,9 +208,10 @@ func readBlock(s *stream.Stream, number, limit uint64) (*common.Block, int, erro
 // errSlow says that a block came in at less than minRate.
 var errSlow = errors.New("blocksync: answer too slow")
 
+// decodeBlock takes raw over.
 func decodeBlock(raw []byte, number uint64) (*common.Block, error) {
-	b := &common.Block{}
-	if err := proto.Unmarshal(raw, b); err != nil {
+	b, err := block.Decode(raw)
+	if err != nil {
 		return nil, fmt.Errorf("%w: block %d: %w", ErrAnswer, number, err)
 	}
 	if b.GetHeader().GetNumber() != number {

@@ -67,6 +67,7 @@ type MSP struct {
 	admins   map[[32]byte]struct{} // Digest of listed administrators
 	tlsRoots [][]byte
 	valid    *lru.Cache[[32]byte, certifier] // Digest of valid identities
+	named    identities                      // in principals
 }
 
 // New checks a configuration as Fabric does when it sets an MSP up, and keeps

@@ -125,7 +125,7 @@ func (m *MSP) satisfiesUnit(id *Identity, principal []byte) error {
 }
 
 func (m *MSP) satisfiesIdentity(id *Identity, principal []byte) error {
-	want, err := ParseCreator(principal)
+	want, err := m.named.parse(principal)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrPrincipal, err)
 	}

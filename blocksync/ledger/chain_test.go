@@ -97,7 +97,7 @@ func requireBlock(t require.TestingT, l *ledger.Ledger, n uint64, b *common.Bloc
 	require.Equal(t, n, got)
 	id, err := block.TxID(b.GetData().GetData()[0])
 	require.NoError(t, err)
-	got, err = l.NumberByTx(id)
+	got, err = l.NumberByTx(string(id))
 	require.NoError(t, err)
 	require.LessOrEqual(t, got, n)
 }

@@ -64,8 +64,8 @@ func (m *machine) append(t *rapid.T) {
 		for _, tx := range m.chain.blocks[n].Data.Data {
 			id, err := block.TxID(tx)
 			require.NoError(t, err)
-			if _, known := m.first[id]; !known {
-				m.first[id] = uint64(n)
+			if _, known := m.first[string(id)]; !known {
+				m.first[string(id)] = uint64(n)
 			}
 		}
 	}

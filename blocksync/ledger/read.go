@@ -66,7 +66,7 @@ func (l *Ledger) NumberByHash(headerHash []byte) (uint64, error) {
 // NumberByTx returns the number of the first block that holds a transaction with this ID, be it valid or not. Errors as
 // for Block.
 func (l *Ledger) NumberByTx(txID string) (uint64, error) {
-	n, found, err := l.lookup(txsBucket, txKey(txID))
+	n, found, err := l.lookup(txsBucket, txKey([]byte(txID)))
 	if err == nil && !found {
 		err = fmt.Errorf("%w: transaction %.80q", ErrNotFound, txID)
 	}

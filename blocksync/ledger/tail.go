@@ -31,13 +31,13 @@ func (p *batch) reset() { p.entries, p.txs = p.entries[:0], p.txs[:0] }
 func (p *batch) add(loc location, b *common.Block) {
 	p.entries = append(p.entries, entry{loc, sum(block.HeaderHash(b.GetHeader()))})
 	for _, envelope := range b.GetData().GetData() {
-		if id, err := block.TxID(envelope); err == nil && id != "" {
+		if id, err := block.TxID(envelope); err == nil && len(id) > 0 {
 			p.txs = append(p.txs, txRef{txKey(id), b.GetHeader().GetNumber()})
 		}
 	}
 }
 
-func txKey(id string) sum { return sha256.Sum256([]byte(id)) }
+func txKey(id []byte) sum { return sha256.Sum256(id) }
 
 // tail is the part of the index that is not in the index file yet.
 type tail struct {

@@ -5,6 +5,7 @@ package block
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"google.golang.org/protobuf/proto"
@@ -17,6 +18,13 @@ var ErrEnvelope = errors.New("block: no channel header in the transaction")
 const (
 	payloadHeader       = 1
 	headerChannelHeader = 1
+)
+
+// Field numbers of common.ChannelHeader.
+const (
+	channelTimestamp = 3
+	channelID        = 4
+	channelTxID      = 5
 )
 
 // IsConfig says whether a block is a configuration block: exactly one transaction, of header type CONFIG.
@@ -35,6 +43,18 @@ func hasConfig(txs [][]byte) bool {
 // ChannelHeader returns the channel header of a transaction, a marshalled common.Envelope. Only the header is decoded
 // and copied, never the transaction. The error is ErrEnvelope.
 func ChannelHeader(envelope []byte) (*common.ChannelHeader, error) {
+	raw, err := findChannelHeader(envelope)
+	if err != nil {
+		return nil, err
+	}
+	h := &common.ChannelHeader{}
+	if err := proto.Unmarshal(raw, h); err != nil {
+		return nil, fmt.Errorf("%w: channel header: %w", ErrEnvelope, err)
+	}
+	return h, nil
+}
+
+func findChannelHeader(envelope []byte) ([]byte, error) {
 	payload, err := last(envelope, envelopePayload)
 	if err != nil {
 		return nil, fmt.Errorf("%w: envelope: %w", ErrEnvelope, err)
@@ -46,11 +66,7 @@ func ChannelHeader(envelope []byte) (*common.ChannelHeader, error) {
 	if !found {
 		return nil, fmt.Errorf("%w: the payload has no header", ErrEnvelope)
 	}
-	h := &common.ChannelHeader{}
-	if err := proto.Unmarshal(raw, h); err != nil {
-		return nil, fmt.Errorf("%w: channel header: %w", ErrEnvelope, err)
-	}
-	return h, nil
+	return raw, nil
 }
 
 // channelHeaderBytes finds the channel header in a marshalled common.Payload. Protobuf merges a repeated header, so the
@@ -77,9 +93,39 @@ func ChannelID(b *common.Block) (string, error) {
 	return h.GetChannelId(), err
 }
 
-// TxID returns the transaction ID that an envelope names; a configuration transaction may have none. It is not
-// compared with the creator and nonce that it should be made of.
-func TxID(envelope []byte) (string, error) {
-	h, err := ChannelHeader(envelope)
-	return h.GetTxId(), err
+// TxID returns the transaction ID that an envelope names; a configuration transaction may have none. It points into
+// the envelope. It is not compared with the creator and nonce that it should be made of. The error is ErrEnvelope,
+// whenever ChannelHeader returns one.
+func TxID(envelope []byte) (id []byte, err error) {
+	raw, err := findChannelHeader(envelope)
+	if err != nil {
+		return nil, err
+	}
+	for len(raw) > 0 {
+		f, err := next(raw)
+		if err == nil {
+			err = checkChannelHeader(f)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: channel header: %w", ErrEnvelope, err)
+		}
+		if f.is(channelTxID) {
+			id = f.content
+		}
+		raw = raw[f.size:]
+	}
+	return id, nil
+}
+
+// checkChannelHeader finds what protobuf would find wrong with a field of a channel header: text that is not UTF-8, and
+// a timestamp that does not decode.
+func checkChannelHeader(f field) error {
+	switch {
+	case (f.is(channelID) || f.is(channelTxID)) && !utf8.Valid(f.content):
+		return fmt.Errorf("field %d is not UTF-8", f.number)
+	case f.is(channelTimestamp):
+		_, err := last(f.content, 0)
+		return err
+	}
+	return nil
 }

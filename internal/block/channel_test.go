@@ -20,7 +20,7 @@ func TestChannelHeader(t *testing.T) {
 
 	id, err := block.TxID(tx)
 	require.NoError(t, err)
-	require.Equal(t, "tx1", id)
+	require.Equal(t, "tx1", string(id))
 
 	channel, err := block.ChannelID(withData(tx))
 	require.NoError(t, err)

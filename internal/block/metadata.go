@@ -44,10 +44,14 @@ func OrdererMetadata(md *common.BlockMetadata) (*common.Metadata, *common.Ordere
 	return signed, orderer, nil
 }
 
-// DecodeSignatures decodes metadata entry 0 alone, within the same limits.
+// DecodeSignatures decodes metadata entry 0 alone, within the same limits. The result lies in entry0, which must not be
+// changed any more.
 func DecodeSignatures(entry0 []byte) (*common.Metadata, error) {
 	if len(entry0) > MaxSignaturesSize {
 		return nil, fmt.Errorf("%w: entry 0 has %d bytes, the limit is %d", ErrMetadata, len(entry0), MaxSignaturesSize)
+	}
+	if signed, ok := signaturesInPlace(entry0); ok {
+		return signed, nil
 	}
 	signed := &common.Metadata{}
 	if err := proto.Unmarshal(entry0, signed); err != nil {

@@ -4,16 +4,18 @@ package block
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // field is one field of a protobuf message as it lies on the wire; content is set for length-delimited fields only and
-// points into the message.
+// points into the message, value for varints only.
 type field struct {
 	number  protowire.Number
 	kind    protowire.Type
 	content []byte
+	value   uint64
 	tag     int // bytes of the tag
 	size    int // of the whole field, tag included
 }
@@ -34,16 +36,20 @@ func next(msg []byte) (field, error) {
 		return field{}, fmt.Errorf("field number %d is out of range", number)
 	}
 	f := field{number: number, kind: kind, tag: tag}
-	var value int
-	if kind == protowire.BytesType {
-		f.content, value = protowire.ConsumeBytes(msg[tag:])
-	} else {
-		value = protowire.ConsumeFieldValue(number, kind, msg[tag:])
+	var size int
+	switch kind {
+	case protowire.BytesType:
+		f.content, size = protowire.ConsumeBytes(msg[tag:])
+		f.content = slices.Clip(f.content) // whoever appends to it does not write into what follows
+	case protowire.VarintType:
+		f.value, size = protowire.ConsumeVarint(msg[tag:])
+	default:
+		size = protowire.ConsumeFieldValue(number, kind, msg[tag:])
 	}
-	if value < 0 {
-		return field{}, fmt.Errorf("field %d: %w", number, protowire.ParseError(value))
+	if size < 0 {
+		return field{}, fmt.Errorf("field %d: %w", number, protowire.ParseError(size))
 	}
-	f.size = tag + value
+	f.size = tag + size
 	return f, nil
 }
 

@@ -72,8 +72,8 @@ func TestTransactionIDsDiffer(t *testing.T) {
 		require.NoError(t, err)
 		id, err := block.TxID(raw)
 		require.NoError(t, err)
-		require.False(t, seen[id])
-		seen[id] = true
+		require.False(t, seen[string(id)])
+		seen[string(id)] = true
 	}
 }
 

@@ -29,6 +29,8 @@ type Bundle struct {
 	policies    *policy.Tree
 
 	capabilities map[string]map[string]*common.Capability // level -> name
+
+	creators creators
 }
 
 // Org is an application organization of a channel.

@@ -64,6 +64,7 @@ func New(channelID string, number uint64, c *common.Config) (*Bundle, error) {
 			config:       c,
 			msps:         make(map[string]*msp.MSP),
 			capabilities: make(map[string]map[string]*common.Capability),
+			creators:     creators{known: make(map[string]*msp.Identity)},
 		},
 		definitions: make(map[string]definition),
 	}

@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-p2p/weft/internal/block"
-	"github.com/weft-p2p/weft/msp"
 )
 
 // VerifySignatures returns nil when the signatures in metadata entry 0 satisfy the channel's block validation policy for
@@ -72,11 +71,11 @@ func (b *Bundle) proof(s *common.MetadataSignature) (proof, error) {
 	if b.bft() && len(s.GetSignatureHeader()) == 0 && len(s.GetIdentifierHeader()) > 0 {
 		return b.proofByIdentifier(s)
 	}
-	header := &common.SignatureHeader{}
-	if err := proto.Unmarshal(s.GetSignatureHeader(), header); err != nil {
+	creator, err := block.Creator(s.GetSignatureHeader())
+	if err != nil {
 		return proof{}, err
 	}
-	id, err := msp.ParseCreator(header.GetCreator())
+	id, err := b.creator(creator)
 	return proof{signer: id, fault: err, data: s.GetSignatureHeader(), signature: s.GetSignature()}, nil
 }
 

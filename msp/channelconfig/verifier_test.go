@@ -220,3 +220,32 @@ func spoilFirst(b *common.Block) {
 		m.Signatures[0] = first
 	})
 }
+
+// The certificates of the ordering nodes are read once for a configuration, not once for a block: reading one takes some
+// hundred allocations.
+func TestCertificatesAreReadOnce(t *testing.T) {
+	for _, consensus := range []string{devnet.Raft, devnet.BFT} {
+		t.Run(consensus, func(t *testing.T) {
+			n := newNetwork(t, consensus)
+			v := n.verifier()
+			b := n.block(v)
+			require.NoError(t, v.Verify(b))
+			signatures := 3.0
+			require.Less(t, testing.AllocsPerRun(5, func() { require.NoError(t, v.Verify(b)) }), 60*signatures)
+		})
+	}
+}
+
+// Nothing is concluded from one signature for another: the creator is known, the altered bytes are not.
+func TestKnownCreatorsProveNothing(t *testing.T) {
+	n := newNetwork(t, devnet.Raft)
+	v := n.verifier()
+	b := n.block(v)
+	require.NoError(t, v.Verify(b))
+	alterSignatures(b, func(m *common.Metadata) {
+		for _, s := range m.Signatures {
+			s.Signature[len(s.Signature)-1] ^= 1
+		}
+	})
+	require.ErrorIs(t, v.Verify(b), channelconfig.ErrSignatures)
+}
