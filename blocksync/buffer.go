@@ -25,6 +25,8 @@ type Candidate struct {
 	Block *common.Block
 	From  peer.ID // empty: our own block source
 	Size  int     // in bytes, as counted against the buffer's bounds
+
+	ahead *examination // nil as long as nobody has taken the block to examine it ahead of its turn
 }
 
 // Outcome is what became of a candidate.

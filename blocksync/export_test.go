@@ -59,3 +59,20 @@ func ValidRequest(q *pb.Request) bool {
 	s.find(q, "reader")
 	return asked
 }
+
+// Workers sets how many goroutines examine blocks ahead of their turn. Before Run.
+func (s *Sync) Workers(n int) { s.workers = n }
+
+// Examined is how many of the buffered candidates have been examined ahead of their turn.
+func (s *Sync) Examined() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, slot := range s.buffer.slots {
+		for _, c := range slot {
+			if c.ahead != nil {
+				n++
+			}
+		}
+	}
+	return n
+}

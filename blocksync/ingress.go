@@ -51,7 +51,7 @@ func (s *Sync) submit(c Candidate) (Outcome, <-chan struct{}, error) {
 	}
 	outcome := s.buffer.Add(c)
 	if outcome == Stored {
-		wake(s.wakeup)
+		s.stored(c.Block.Header.Number)
 	}
 	s.metrics.buffered(s.buffer.Len())
 	return outcome, s.moved, nil
@@ -75,7 +75,7 @@ func (s *Sync) offer(c Candidate) Outcome {
 	defer s.mu.Unlock()
 	outcome := s.buffer.Add(c)
 	if outcome == Stored {
-		wake(s.wakeup)
+		s.stored(c.Block.Header.Number)
 		wake(s.replan)
 	}
 	s.metrics.buffered(s.buffer.Len())

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -76,15 +77,19 @@ type Sync struct {
 	Config
 	metrics *metrics
 	wakeup  chan struct{} // to the writer: there may be a candidate for the next number
+	ahead   chan struct{} // to a worker: there may be a candidate to examine ahead of its turn
 	replan  chan struct{} // to the fetcher: the planner has heard something
 	reading chan struct{} // held while a block is read for a peer and not accounted for yet
 	stopped chan struct{} // closed when Run ends
 
 	uploads uploads
+	workers int // that examine blocks ahead of their turn
 
 	mu      sync.Mutex // guards all below
 	at      Position
-	ending  uint64 // height once the append under way is done, or that of the last one
+	ending  uint64                // height once the append under way is done, or that of the last one
+	due     uint64                // where the writer is: it judges the candidates for this number itself
+	inForce *channelconfig.Bundle // the configuration where the writer is
 	buffer  *Buffer
 	tip     *Tip
 	planner *Planner
@@ -109,16 +114,20 @@ func New(c Config) (*Sync, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	workers := runtime.GOMAXPROCS(0)
+	if workers == 1 {
+		workers = 0 // the writer is as fast by itself
+	}
 	m, err := newMetrics(c.Registerer, c.Channel)
 	if err != nil {
 		return nil, err
 	}
 	s := &Sync{
 		Config: c, metrics: m,
-		wakeup: make(chan struct{}, 1), replan: make(chan struct{}, 1), reading: make(chan struct{}, maxReading),
-		stopped: make(chan struct{}), moved: make(chan struct{}),
+		wakeup: make(chan struct{}, 1), ahead: make(chan struct{}, 1), replan: make(chan struct{}, 1), reading: make(chan struct{}, maxReading),
+		stopped: make(chan struct{}), moved: make(chan struct{}), workers: workers,
 		at:     Position{Height: height, Head: c.Verifier.PreviousHash(), Bundle: c.Verifier.Bundle()},
-		buffer: NewBuffer(height), tip: NewTip(), ending: height, flights: map[Fetch]context.CancelFunc{},
+		buffer: NewBuffer(height), tip: NewTip(), ending: height, due: height, inForce: c.Verifier.Bundle(), flights: map[Fetch]context.CancelFunc{},
 	}
 	s.planner = NewPlanner(height, func(number uint64) bool { return number < s.ending || s.buffer.Has(number) })
 	m.height(height)
@@ -132,6 +141,9 @@ func (s *Sync) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.write(ctx) })
 	g.Go(func() error { s.fetch(ctx); return nil })
+	for range s.workers {
+		g.Go(func() error { s.examineAhead(ctx); return nil })
+	}
 	return g.Wait()
 }
 

@@ -87,12 +87,9 @@ func (s *Sync) next() (batch, error) {
 // verified returns the first candidate for the verifier's next number that verifies. Those before it are held against who
 // brought them.
 func (s *Sync) verified() (Candidate, bool) {
-	number := s.Verifier.Next()
-	s.mu.Lock()
-	candidates := append([]Candidate(nil), s.buffer.At(number)...)
-	s.mu.Unlock()
+	candidates := s.comeTo(s.Verifier.Next())
 	for i, c := range candidates {
-		err := s.Verifier.Verify(c.Block)
+		err := s.judge(c)
 		if err == nil {
 			s.rivals(c, candidates[i+1:])
 			return c, true
@@ -133,7 +130,8 @@ func (s *Sync) announceMove() {
 func (s *Sync) commit(b batch) error {
 	end := b.blocks[0].Header.Number + uint64(len(b.blocks))
 	s.mu.Lock()
-	s.ending = end
+	s.ending, s.due, s.inForce = end, end-1, s.Verifier.Bundle() // what comes next may be examined meanwhile
+	wake(s.ahead)
 	s.mu.Unlock()
 	start := time.Now()
 	if err := s.Ledger.Append(b.blocks...); err != nil {

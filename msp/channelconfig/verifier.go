@@ -43,26 +43,29 @@ func (v *Verifier) Bundle() *Bundle { return v.bundle }
 // configuration block, that it holds the configuration of this channel that follows ours. The error is one of ErrNumber,
 // ErrPreviousHash, ErrMetadata, ErrMalformed, ErrDataHash, ErrSignatures and ErrConfig.
 func (v *Verifier) Verify(b *common.Block) error {
-	if err := v.checkPlace(b); err != nil {
+	if err := v.checkPlace(b); err != nil { // before what costs more
 		return err
 	}
-	if err := block.WellFormed(b.GetData()); err != nil {
-		return fmt.Errorf("block %d: %w", v.next, err)
-	}
-	if err := v.checkDataHash(b); err != nil {
+	return v.VerifyExamined(Examine(b, v.bundle))
+}
+
+// VerifyExamined is Verify of the block that was examined, with the same verdict. What depends on the configuration is
+// examined again when another one is in force by now.
+func (v *Verifier) VerifyExamined(e Examined) error {
+	if err := v.checkPlace(e.block); err != nil {
 		return err
 	}
-	if err := v.bundle.VerifySignatures(b.GetHeader(), b.GetMetadata().GetMetadata()[0]); err != nil {
+	if err := e.verdict(v.bundle); err != nil {
 		return err
 	}
-	if !block.IsConfig(b) {
+	if !block.IsConfig(e.block) {
 		return nil
 	}
-	following, err := v.following(b)
+	following, err := v.following(e.block)
 	if err != nil {
 		return err
 	}
-	v.pending, v.pendingHash = following, block.HeaderHash(b.GetHeader())
+	v.pending, v.pendingHash = following, block.HeaderHash(e.block.GetHeader())
 	return nil
 }
 
@@ -130,14 +133,6 @@ func (v *Verifier) checkHeader(h *common.BlockHeader) error {
 	}
 	if !bytes.Equal(h.GetPreviousHash(), v.previous) {
 		return fmt.Errorf("%w: block %d names %s, the header of the block before it hashes to %x", ErrPreviousHash, v.next, shown(h.GetPreviousHash()), v.previous)
-	}
-	return nil
-}
-
-func (v *Verifier) checkDataHash(b *common.Block) error {
-	named, is := b.GetHeader().GetDataHash(), block.DataHash(b.GetData())
-	if !bytes.Equal(named, is) {
-		return fmt.Errorf("%w: the header of block %d names %s, its %d transactions hash to %x", ErrDataHash, v.next, shown(named), len(b.GetData().GetData()), is)
 	}
 	return nil
 }

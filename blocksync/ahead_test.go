@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package blocksync_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/stretchr/testify/require"
+	"github.com/weft-p2p/weft/blocksync"
+	"github.com/weft-p2p/weft/internal/block"
+	"github.com/weft-p2p/weft/internal/blocktest"
+	"github.com/weft-p2p/weft/internal/devnet"
+	"github.com/weft-p2p/weft/internal/orderer/orderertest"
+	"github.com/weft-p2p/weft/msp"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+)
+
+// offer is a block that somebody brings.
+type offer struct {
+	*common.Block
+	from peer.ID
+}
+
+// turns is a chain whose ordering organization changes its CA now and then: a block counts under one configuration only.
+type turns struct {
+	*blocktest.Chain
+	signers []*msp.SigningIdentity // of each block
+}
+
+func drawTurns(t *testing.T, r *rapid.T) *turns {
+	c := &turns{Chain: blocktest.New(t)}
+	c.signers = append(c.signers, c.Identity)
+	for range rapid.IntRange(3, 12).Draw(r, "steps") {
+		switch rapid.SampledFrom([]string{"grow", "grow", "rotate", "configure"}).Draw(r, "step") {
+		case "rotate":
+			org := orderertest.Org(t, "Orderer")
+			c.Configure(t, devnet.SetMSP(org))
+			c.signers = append(c.signers, c.Identity)
+			c.Ordering, c.Identity = org, orderertest.Signer(t, orderertest.Enroll(t, org, "orderer0", devnet.Orderer))
+		case "configure":
+			c.Configure(t, devnet.SetAnchors("Org1", fmt.Sprintf("peer:%d", 7000+c.Height())))
+			c.signers = append(c.signers, c.Identity)
+		default:
+			c.Grow(t, rapid.IntRange(1, 4).Draw(r, "blocks"), 100)
+			for len(c.signers) < len(c.Blocks) {
+				c.signers = append(c.signers, c.Identity)
+			}
+		}
+	}
+	return c
+}
+
+// alterations are what a liar may do to a block.
+var alterations = map[string]func(t *testing.T, c *turns, b *common.Block){
+	"content":     func(_ *testing.T, _ *turns, b *common.Block) { b.Data.Data[0][9] ^= 1 },
+	"transaction": func(_ *testing.T, _ *turns, b *common.Block) { b.Data.Data = append(b.Data.Data, []byte("more")) },
+	"boundary": func(t *testing.T, c *turns, b *common.Block) { // keeps the data hash, and the signatures
+		b.Data.Data = [][]byte{b.Data.Data[0][:7], b.Data.Data[0][7:]}
+	},
+	"signature": func(_ *testing.T, _ *turns, b *common.Block) {
+		entry0 := b.Metadata.Metadata[0]
+		entry0[len(entry0)-1] ^= 1
+	},
+	"unsigned":     func(_ *testing.T, _ *turns, b *common.Block) { b.Metadata = nil },
+	"first signer": func(t *testing.T, c *turns, b *common.Block) { blocktest.SignAs(t, b, 0, c.signers[0]) },
+	"last signer":  func(t *testing.T, c *turns, b *common.Block) { blocktest.SignAs(t, b, 0, c.Identity) },
+	"fork": func(t *testing.T, c *turns, b *common.Block) {
+		b.Header.PreviousHash = bytes.Repeat([]byte{7}, 32)
+		blocktest.SignAs(t, b, 0, c.signers[b.Header.Number])
+	},
+}
+
+// offers are candidates for all numbers from first on, true and altered, in any order, so that one peer brings both.
+func (c *turns) offers(t *testing.T, r *rapid.T, first int) (all []offer) {
+	liars := rapid.SliceOfN(rapid.SampledFrom(slices.Sorted(keys(alterations))), 0, 8).Draw(r, "alterations")
+	for _, b := range c.Blocks[first:] {
+		all = append(all, offer{b, peer.ID(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "from"))})
+	}
+	for _, kind := range liars {
+		b := proto.CloneOf(c.Blocks[rapid.IntRange(first, len(c.Blocks)-1).Draw(r, "altered")])
+		alterations[kind](t, c, b)
+		all = append(all, offer{b, peer.ID(rapid.SampledFrom([]string{"a", "b", "c", "liar"}).Draw(r, "from"))})
+	}
+	return rapid.Permutation(all).Draw(r, "order")
+}
+
+func keys[V any](m map[string]V) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// play brings the first block, all offers while that one is being stored, and at last the true blocks once more. It returns
+// what was committed and who was blamed for what, in order, and how many blocks were examined ahead.
+func (c *turns) play(t *testing.T, workers int, offers []offer) (transcript string, ahead int) {
+	var events bytes.Buffer
+	store := &memory{blocks: c.Blocks[:1:1], gate: make(chan struct{})}
+	s, err := blocksync.New(blocksync.Config{
+		Channel: c.Channel, Ledger: store, Verifier: c.Verifier(t, 1),
+		Verified: func(b *common.Block, from peer.ID) {
+			fmt.Fprintf(&events, "verified %d of %s\n", b.Header.Number, from)
+		},
+		Log: slog.New(slog.NewTextHandler(&events, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: untimed})),
+	})
+	require.NoError(t, err)
+	s.Workers(workers)
+	stop := background(t, s.Run)
+	s.Offer(c.Blocks[1], "first")
+	synctest.Wait()
+	for _, o := range offers {
+		s.Offer(o.Block, o.from)
+	}
+	synctest.Wait()
+	ahead = s.Examined()
+	close(store.gate)
+	synctest.Wait()
+	for _, b := range c.Blocks[s.Position().Height:] {
+		s.Offer(b, "last")
+		synctest.Wait()
+	}
+	require.NoError(t, stop())
+	require.Equal(t, c.Height(), s.Position().Height, "nobody can stop the chain")
+	for i, b := range store.blocks {
+		require.True(t, proto.Equal(c.Blocks[i].Header, b.Header) && proto.Equal(c.Blocks[i].Data, b.Data), "block %d", i)
+	}
+	require.Equal(t, block.HeaderHash(c.Blocks[len(c.Blocks)-1].Header), s.Position().Head)
+	return events.String(), ahead
+}
+
+func untimed(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
+}
+
+// Whatever comes in, and whatever a configuration block changes in between: the same blocks are stored, the same sources are
+// blamed for the same, in the same order, be the blocks examined ahead of their turn or not.
+func TestParallelVerdictsAreTheSerialOnes(t *testing.T) {
+	examined := 0
+	rapid.Check(t, func(r *rapid.T) {
+		c := drawTurns(t, r)
+		offers := c.offers(t, r, 2)
+		var serial, parallel string
+		var none, some int
+		synctest.Test(t, func(t *testing.T) { serial, none = c.play(t, 0, offers) })
+		synctest.Test(t, func(t *testing.T) { parallel, some = c.play(t, 3, offers) })
+		require.Zero(r, none)
+		require.Equal(r, serial, parallel)
+		examined += some
+	})
+	require.Positive(t, examined, "nothing was examined ahead")
+}
