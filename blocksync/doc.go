@@ -10,7 +10,7 @@
 //	  client <-- [Planner] <-- Have(peer, height): an announcement, a heartbeat, a gap <----- committed --/
 //
 // There is one way in and one writer: whatever brought a block, it is verified by the same verifier at its turn and appended
-// by the same goroutine. The [Buffer] holds candidates that nobody has vouched for yet; the [Planner] decides what to ask
+// by the same goroutine. What does not depend on the blocks before is found out ahead of the turn, on all cores. The [Buffer] holds candidates that nobody has vouched for yet; the [Planner] decides what to ask
 // whom; both are pure. Catch-up is started by whatever shows that somebody is ahead, never by a timer. The header [Tip] says
 // which headers above our height have been verified.
 //

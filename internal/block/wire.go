@@ -55,8 +55,7 @@ func next(msg []byte) (field, error) {
 
 // Body returns the encoded Data of an encoded block, without a copy; nil when there is none.
 func Body(raw []byte) ([]byte, error) {
-	const data = 2 // field number in common.Block
-	return last(raw, data)
+	return last(raw, blockData)
 }
 
 // each calls visit for every occurrence of the length-delimited field number n, and reads msg to its end.

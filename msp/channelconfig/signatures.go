@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-p2p/weft/internal/block"
+	"github.com/weft-p2p/weft/msp"
 )
 
 // VerifySignatures returns nil when the signatures in metadata entry 0 satisfy the channel's block validation policy for
