@@ -40,6 +40,9 @@ func leaves(c *cobra.Command) []*cobra.Command {
 		return []*cobra.Command{c}
 	}
 	var all []*cobra.Command
+	if c.Flags().Lookup("output") != nil { // it has a command below it, and does something itself
+		all = append(all, c)
+	}
 	for _, child := range c.Commands() {
 		all = append(all, leaves(child)...)
 	}

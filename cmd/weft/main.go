@@ -40,6 +40,7 @@ func newRoot() *cobra.Command {
 		newChannel(),
 		newDemo(),
 		newDevnet(),
+		newEvidence(),
 		newNode(),
 		newOrderer(),
 		newPeers(),

@@ -51,6 +51,22 @@ func TestEveryMethod(t *testing.T) {
 	require.Empty(t, list)
 }
 
+func TestEvidence(t *testing.T) {
+	path, _ := serve(t, &node{})
+	c, ctx := admin.NewClient(path), t.Context()
+	found, err := c.Evidence(ctx, "mychannel")
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Equal(t, "OrdererMSP", found[0].Culprits[0].MSPID)
+	proof, err := c.Proof(ctx, "mychannel", found[0].ID)
+	require.NoError(t, err)
+	require.Equal(t, "proof", string(proof))
+	_, err = c.Proof(ctx, "mychannel", "../../e1")
+	require.ErrorIs(t, err, admin.ErrNotFound)
+	_, err = c.Evidence(ctx, "other")
+	require.ErrorIs(t, err, admin.ErrNotFound)
+}
+
 func TestBlocksComeWithProgress(t *testing.T) {
 	path, _ := serve(t, &node{})
 	const size = 300_000

@@ -70,15 +70,32 @@ func (c *Client) Version(ctx context.Context) (v Version, err error) {
 	return v, c.get(ctx, "version", &v)
 }
 
+// Evidence is what was found on a channel, oldest first.
+func (c *Client) Evidence(ctx context.Context, channel string) ([]Evidence, error) {
+	var l evidenceList
+	err := c.get(ctx, "channels/"+url.PathEscape(channel)+"/evidence", &l)
+	return l.Evidence, err
+}
+
+// Proof is the proof of one piece of evidence.
+func (c *Client) Proof(ctx context.Context, channel, id string) ([]byte, error) {
+	return c.bytes(ctx, "channels/"+url.PathEscape(channel)+"/evidence/"+url.PathEscape(id), nil)
+}
+
 // Block is a committed block. As it arrives, progress is told how many bytes have come of how many; it may be nil.
 func (c *Client) Block(ctx context.Context, channel, which string, progress func(done, total int64)) ([]byte, error) {
-	answer, err := c.do(ctx, http.MethodGet, "channels/"+url.PathEscape(channel)+"/blocks/"+url.PathEscape(which), nil)
+	return c.bytes(ctx, "channels/"+url.PathEscape(channel)+"/blocks/"+url.PathEscape(which), progress)
+}
+
+// bytes reads an answer that is a block, or no bigger than one.
+func (c *Client) bytes(ctx context.Context, path string, progress func(done, total int64)) ([]byte, error) {
+	answer, err := c.do(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer answer.Body.Close()
 	if answer.ContentLength > MaxBlock {
-		return nil, fmt.Errorf("the block has %d bytes, more than any block may have", answer.ContentLength)
+		return nil, fmt.Errorf("the answer has %d bytes, more than any block may have", answer.ContentLength)
 	}
 	var whole bytes.Buffer
 	whole.Grow(int(max(answer.ContentLength, 0)))
@@ -87,7 +104,7 @@ func (c *Client) Block(ctx context.Context, channel, which string, progress func
 		from = io.TeeReader(from, &meter{total: answer.ContentLength, tell: progress})
 	}
 	if _, err := whole.ReadFrom(from); err != nil {
-		return nil, fmt.Errorf("read the block: %w", err)
+		return nil, fmt.Errorf("read the answer of the node at %s: %w", c.path, err)
 	}
 	return whole.Bytes(), nil
 }
@@ -128,7 +145,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (*htt
 		return nil, err
 	}
 	if body != nil {
-		request.Header.Set("Content-Type", blockType)
+		request.Header.Set("Content-Type", bytesType)
 	}
 	answer, err := c.http.Do(request)
 	if err != nil {

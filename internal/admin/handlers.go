@@ -13,23 +13,29 @@ import (
 
 const (
 	jsonType  = "application/json"
-	blockType = "application/octet-stream"
+	bytesType = "application/octet-stream"
 )
 
 // handler routes requests.
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, answer := range map[string]func(*http.Request) (any, error){
-		"GET /v1/channels":         s.channels,
-		"POST /v1/channels":        s.join,
-		"GET /v1/channels/{id}":    s.channel,
-		"DELETE /v1/channels/{id}": s.leave,
-		"GET /v1/peers":            func(*http.Request) (any, error) { return peerList{s.cfg.Peers()}, nil },
-		"GET /v1/version":          func(*http.Request) (any, error) { return s.cfg.Version, nil },
+		"GET /v1/channels":               s.channels,
+		"POST /v1/channels":              s.join,
+		"GET /v1/channels/{id}":          s.channel,
+		"GET /v1/channels/{id}/evidence": s.evidence,
+		"DELETE /v1/channels/{id}":       s.leave,
+		"GET /v1/peers":                  func(*http.Request) (any, error) { return peerList{s.cfg.Peers()}, nil },
+		"GET /v1/version":                func(*http.Request) (any, error) { return s.cfg.Version, nil },
 	} {
 		mux.HandleFunc(pattern, s.json(answer))
 	}
-	mux.HandleFunc("GET /v1/channels/{id}/blocks/{which}", s.block)
+	mux.HandleFunc("GET /v1/channels/{id}/blocks/{which}", s.bytes(func(r *http.Request) ([]byte, error) {
+		return s.cfg.Node.Block(r.Context(), r.PathValue("id"), r.PathValue("which"))
+	}))
+	mux.HandleFunc("GET /v1/channels/{id}/evidence/{which}", s.bytes(func(r *http.Request) ([]byte, error) {
+		return s.cfg.Witness.Proof(r.PathValue("id"), r.PathValue("which"))
+	}))
 	mux.HandleFunc("/", s.json(func(r *http.Request) (any, error) {
 		return nil, Errorf(ErrNotFound, "%s %s is nothing that this node answers; the command may be of another version", r.Method, r.URL.Path)
 	}))
@@ -93,15 +99,23 @@ func (s *Server) leave(r *http.Request) (any, error) {
 	return struct{}{}, s.cfg.Node.Leave(r.Context(), r.PathValue("id"))
 }
 
-func (s *Server) block(w http.ResponseWriter, r *http.Request) {
-	raw, err := s.cfg.Node.Block(r.Context(), r.PathValue("id"), r.PathValue("which"))
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	w.Header().Set("Content-Type", blockType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
-	if _, err := w.Write(raw); err != nil {
-		s.cfg.Log.Debug("block not written", "err", err)
+func (s *Server) evidence(r *http.Request) (any, error) {
+	found, err := s.cfg.Witness.Evidence(r.PathValue("id"))
+	return evidenceList{found}, err
+}
+
+// bytes makes a handler of a function that answers with bytes.
+func (s *Server) bytes(answer func(*http.Request) ([]byte, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		raw, err := answer(r)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", bytesType)
+		w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
+		if _, err := w.Write(raw); err != nil {
+			s.cfg.Log.Debug("answer not written", "err", err)
+		}
 	}
 }

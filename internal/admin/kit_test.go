@@ -79,6 +79,26 @@ func (n *node) Block(_ context.Context, id, which string) ([]byte, error) {
 	}
 }
 
+// witness has one piece of evidence, of mychannel.
+type witness struct{}
+
+func (witness) Evidence(channel string) ([]admin.Evidence, error) {
+	if channel != "mychannel" {
+		return nil, admin.UnknownChannel(channel)
+	}
+	return []admin.Evidence{{ID: "e1", Kind: "fork", Channel: channel, Number: 7, Culprits: []admin.Signer{{MSPID: "OrdererMSP"}}}}, nil
+}
+
+func (w witness) Proof(channel, id string) ([]byte, error) {
+	if _, err := w.Evidence(channel); err != nil {
+		return nil, err
+	}
+	if id != "e1" {
+		return nil, admin.Errorf(admin.ErrNotFound, "no evidence %s", id)
+	}
+	return []byte("proof"), nil
+}
+
 // shortDir is a folder whose path leaves room for a socket's name.
 func shortDir(t testing.TB) string {
 	t.Helper()
@@ -93,7 +113,7 @@ func serve(t testing.TB, n admin.Node) (path string, stop func()) {
 	t.Helper()
 	path = filepath.Join(shortDir(t), "admin.sock")
 	s, err := admin.New(admin.Config{
-		Node: n, Version: admin.Version{Version: "1.2.3", PeerID: "12D3"},
+		Node: n, Witness: witness{}, Version: admin.Version{Version: "1.2.3", PeerID: "12D3"},
 		Peers: func() []admin.Peer { return []admin.Peer{{ID: "12D4", MSPID: "Org1MSP", Alive: true}} },
 	})
 	require.NoError(t, err)

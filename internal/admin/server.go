@@ -38,9 +38,18 @@ type Node interface {
 	Block(ctx context.Context, channel, which string) ([]byte, error)
 }
 
-// Config says what to serve. Node, Peers and Version are required.
+// Witness has the evidence of the channels. Its methods are called concurrently; errors are those of Node.
+type Witness interface {
+	// Evidence is what was found on a channel, oldest first.
+	Evidence(channel string) ([]Evidence, error)
+	// Proof is the proof of one piece, as docs/spec/evidence.md describes it.
+	Proof(channel, id string) ([]byte, error)
+}
+
+// Config says what to serve. Node, Witness, Peers and Version are required.
 type Config struct {
 	Node    Node
+	Witness Witness
 	Peers   func() []Peer
 	Version Version
 	Log     *slog.Logger // nil: none
@@ -51,8 +60,8 @@ type Server struct{ cfg Config }
 
 // New returns a server. It starts nothing.
 func New(cfg Config) (*Server, error) {
-	if cfg.Node == nil || cfg.Peers == nil {
-		return nil, errors.New("admin: Node and Peers are required")
+	if cfg.Node == nil || cfg.Witness == nil || cfg.Peers == nil {
+		return nil, errors.New("admin: Node, Witness and Peers are required")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

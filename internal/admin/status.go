@@ -56,6 +56,33 @@ type Membership struct {
 	Leader  bool   `json:"leader"` // pulls from the ordering service for its organization
 }
 
+// Evidence is a proof that somebody has signed what nobody honest signs.
+type Evidence struct {
+	ID       string    `json:"id"`
+	Kind     string    `json:"kind"` // fork or false_announcement
+	Channel  string    `json:"channel"`
+	Number   uint64    `json:"number"` // of the block
+	Config   uint64    `json:"config"` // number of the config block to verify it with
+	Found    time.Time `json:"found"`
+	Reason   string    `json:"reason"`
+	Culprits []Signer  `json:"culprits"` // empty for a fork that nobody signed both sides of
+	Headers  []Header  `json:"headers"`  // two of a fork, one that was announced
+	Bytes    int       `json:"bytes"`    // of the proof
+}
+
+// Header is a block header that was signed.
+type Header struct {
+	Hash    []byte   `json:"hash"`
+	Signers []Signer `json:"signers,omitempty"` // orderers; of a fork only
+}
+
+// Signer is an identity.
+type Signer struct {
+	MSPID       string `json:"mspid"`
+	Name        string `json:"name"`        // common name in the certificate
+	Certificate string `json:"certificate"` // PEM
+}
+
 // Version says what runs.
 type Version struct {
 	Version   string `json:"version"`
@@ -66,10 +93,13 @@ type Version struct {
 	MSPID     string `json:"mspid,omitempty"`
 }
 
-// channelList and peerList are the bodies of the two lists, and failure that of an error.
+// channelList, evidenceList and peerList are the bodies of the lists, and failure that of an error.
 type (
 	channelList struct {
 		Channels []Status `json:"channels"`
+	}
+	evidenceList struct {
+		Evidence []Evidence `json:"evidence"`
 	}
 	peerList struct {
 		Peers []Peer `json:"peers"`

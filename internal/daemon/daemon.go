@@ -119,7 +119,7 @@ func (d *Daemon) listen(cfg Config) (err error) {
 		Version: cfg.Version.Version, CommitSHA: cfg.Version.CommitSHA, Go: runtime.Version(), OSArch: runtime.GOOS + "/" + runtime.GOARCH,
 		PeerID: d.node.ID().String(), MSPID: d.node.MSPID(),
 	}
-	if d.admin, err = admin.New(admin.Config{Node: d.channels, Peers: d.peers, Version: version, Log: d.log}); err != nil {
+	if d.admin, err = admin.New(admin.Config{Node: d.channels, Witness: d.channels, Peers: d.peers, Version: version, Log: d.log}); err != nil {
 		return err
 	}
 	if d.operations, err = operations.Listen(d.operationsConfig(cfg)); err != nil {
