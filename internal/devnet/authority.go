@@ -57,15 +57,17 @@ func (a *authority) issue(template *x509.Certificate, now time.Time) (*x509.Cert
 	if err != nil {
 		return nil, nil, fmt.Errorf("make the key of %s: %w", template.Subject.CommonName, err)
 	}
-	template.BasicConstraintsValid = true
-	certificate, err := a.sign(template, &key.PublicKey, now)
-	if err != nil {
-		return nil, nil, err
-	}
-	return certificate, key, nil
+	certificate, err := a.certify(template, key, now)
+	return certificate, key, err
 }
 
-// sign fills in serial, validity and key identifier (SHA-256 of the point, Fabric's rule) and signs with low S.
+// certify makes a certificate for a key after template.
+func (a *authority) certify(template *x509.Certificate, key *ecdsa.PrivateKey, now time.Time) (*x509.Certificate, error) {
+	template.BasicConstraintsValid = true
+	return a.sign(template, &key.PublicKey, now)
+}
+
+// sign fills in serial, validity unless there is one, and key identifier (SHA-256 of the point, Fabric's rule) and signs with low S.
 func (a *authority) sign(template *x509.Certificate, public *ecdsa.PublicKey, now time.Time) (*x509.Certificate, error) {
 	name := template.Subject.CommonName
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
@@ -77,7 +79,9 @@ func (a *authority) sign(template *x509.Certificate, public *ecdsa.PublicKey, no
 		return nil, fmt.Errorf("identify the key of %s: %w", name, err)
 	}
 	template.SerialNumber = serial.Add(serial, big.NewInt(1))
-	template.NotBefore, template.NotAfter = now.Add(-backdate).UTC(), now.Add(lifetime).UTC()
+	if template.NotAfter.IsZero() {
+		template.NotBefore, template.NotAfter = now.Add(-backdate).UTC(), now.Add(lifetime).UTC()
+	}
 	template.SubjectKeyId = id
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, public, lowS{a.key})
 	if err != nil {

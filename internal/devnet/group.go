@@ -28,10 +28,18 @@ const (
 )
 
 // OrgGroup returns the group of an application organization with its MSP, its anchor peers (host:port, none allowed) and
-// the four policies of Fabric's samples: Readers, Writers, Admins and Endorsement by node role.
+// the four policies of Fabric's samples: Readers, Writers, Admins and Endorsement by node role, or any member without NodeOUs.
 func OrgGroup(org *Org, anchors ...string) (*common.ConfigGroup, error) {
 	b := newGroup()
 	b.msp(org)
+	if org.NoNodeOUs {
+		b.anyRole(readers, org.MSPID, mspproto.MSPRole_MEMBER)
+		b.anyRole(writers, org.MSPID, mspproto.MSPRole_MEMBER)
+		b.anyRole(admins, org.MSPID, mspproto.MSPRole_ADMIN)
+		b.anyRole(endorsement, org.MSPID, mspproto.MSPRole_MEMBER)
+		b.anchors(anchors)
+		return b.result()
+	}
 	b.anyRole(readers, org.MSPID, mspproto.MSPRole_ADMIN, mspproto.MSPRole_PEER, mspproto.MSPRole_CLIENT)
 	b.anyRole(writers, org.MSPID, mspproto.MSPRole_ADMIN, mspproto.MSPRole_CLIENT)
 	b.anyRole(admins, org.MSPID, mspproto.MSPRole_ADMIN)

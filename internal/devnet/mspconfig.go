@@ -7,7 +7,7 @@ import (
 )
 
 // MSPConfig returns the verifying MSP of the organization as a channel configuration carries it: roots, TLS roots,
-// revocation lists and NodeOUs for all four roles.
+// revocation lists and NodeOUs for all four roles unless the organization has none.
 func (o *Org) MSPConfig() *mspproto.FabricMSPConfig {
 	conf := &mspproto.FabricMSPConfig{
 		Name:         o.MSPID,
@@ -20,6 +20,9 @@ func (o *Org) MSPConfig() *mspproto.FabricMSPConfig {
 			AdminOuIdentifier:   o.ou(Admin),
 			OrdererOuIdentifier: o.ou(Orderer),
 		},
+	}
+	if o.NoNodeOUs {
+		conf.FabricNodeOus = nil
 	}
 	for _, a := range o.enrollment {
 		conf.RootCerts = append(conf.RootCerts, a.pem())

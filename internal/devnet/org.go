@@ -3,6 +3,7 @@
 package devnet
 
 import (
+	"crypto/ecdsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
@@ -45,6 +46,9 @@ type Org struct {
 	MSPID  string // e.g. "Org1MSP"
 	Domain string // e.g. "org1.example.com"
 
+	// NoNodeOUs leaves roles out of the organization's MSP: every member may do what any may. Set it before the MSP is used.
+	NoNodeOUs bool
+
 	enrollment []*authority // oldest first; the newest issues
 	tls        *authority
 	rotations  int
@@ -82,6 +86,22 @@ func (o *Org) Enroll(cn string, role Role, now time.Time) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	return o.node(cn, role, certificate, key)
+}
+
+// Renew issues another certificate to a node of the organization, for the key that it has and a validity of its own.
+func (o *Org) Renew(n *Node, from, until time.Time) (*Node, error) {
+	template := &x509.Certificate{
+		Subject: n.Certificate.Subject, KeyUsage: n.Certificate.KeyUsage, NotBefore: from.UTC(), NotAfter: until.UTC(),
+	}
+	certificate, err := o.issuer().certify(template, n.Key, from)
+	if err != nil {
+		return nil, err
+	}
+	return o.node(n.Name, n.Role, certificate, n.Key)
+}
+
+func (o *Org) node(cn string, role Role, certificate *x509.Certificate, key *ecdsa.PrivateKey) (*Node, error) {
 	id, err := encode(&mspproto.SerializedIdentity{Mspid: o.MSPID, IdBytes: certificatePEM(certificate)})
 	if err != nil {
 		return nil, err
