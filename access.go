@@ -7,18 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sync"
-	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/weft-p2p/weft/blocksync"
-	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/leader"
 	"github.com/weft-p2p/weft/membership"
-	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/msp/channelconfig"
 )
 
@@ -87,7 +82,7 @@ func (c *Channel) Leader() (peer.ID, bool) {
 		id := c.elector.Leader()
 		return id, id != ""
 	}
-	if c.puller != nil {
+	if c.leads() {
 		return c.node.ID(), true
 	}
 	for _, m := range c.tracker.Alive() {
@@ -100,6 +95,15 @@ func (c *Channel) Leader() (peer.ID, bool) {
 
 // Config is the channel configuration in force.
 func (c *Channel) Config() *channelconfig.Bundle { return c.sync.Position().Bundle }
+
+// ConfigAt is the channel configuration that judges block number, 1 to the height: with it and the header of the block
+// before, [channelconfig.NewVerifier] verifies the chain from there on. It reads the ledger.
+func (c *Channel) ConfigAt(number uint64) (*channelconfig.Bundle, error) {
+	if height := c.Height(); number > height {
+		return nil, fmt.Errorf("configuration of block %d of channel %s: %w: the next block is %d", number, c.id, channelconfig.ErrNumber, height)
+	}
+	return configAt(c.ledger, number)
+}
 
 // Status is where the channel stands now.
 func (c *Channel) Status() Status {
@@ -170,6 +174,9 @@ func (c *Channel) endError() error {
 // readers are the peers that we are connected to and that may read the channel.
 func (c *Channel) readers() []peer.ID { return c.node.connected(c.announcements.Name) }
 
+// reads says whether a peer may read the channel.
+func (c *Channel) reads(id peer.ID) bool { return c.node.allows(id, c.announcements.Name) }
+
 // poke makes the channel's beacon speak soon, if it speaks at all.
 func (c *Channel) poke() { c.beacon.Poke() }
 
@@ -184,59 +191,4 @@ func (c *Channel) state() membership.ChannelState {
 // compose is what we tell the members of other organizations: our external addresses and this channel.
 func (c *Channel) compose() ([]ma.Multiaddr, []membership.ChannelState) {
 	return c.node.external(), []membership.ChannelState{c.state()}
-}
-
-// admissions remembers which identities one configuration admits to the channel. It ends with the configuration.
-type admissions struct {
-	bundle *channelconfig.Bundle
-	known  sync.Map // [32]byte, the digest of a certificate -> bool
-}
-
-func newAdmissions(b *channelconfig.Bundle) *admissions { return &admissions{bundle: b} }
-
-// admits says whether an identity may act as a peer of the channel under the configuration in force.
-func (c *Channel) admits(id *msp.Identity) bool {
-	a := c.admitted.Load()
-	key := id.Digest()
-	if known, ok := a.known.Load(key); ok {
-		return known.(bool)
-	}
-	ok := a.bundle.Member(id) == nil
-	a.known.Store(key, ok)
-	return ok
-}
-
-// askUnknown asks a peer whose organization or CA our configuration does not know for our next block: it may know a newer
-// configuration. Only those are asked that we dialed ourselves, the bootstrap and anchor peers: a request tells where we
-// stand.
-func (c *Channel) askUnknown(id peer.ID) {
-	for _, conn := range c.node.host.Network().ConnsToPeer(id) {
-		if conn.Stat().Direction == network.DirOutbound {
-			c.sync.Have(id, c.Height()+1)
-			return
-		}
-	}
-}
-
-// askUnknowns asks all of them that are connected.
-func (c *Channel) askUnknowns() {
-	for _, id := range c.node.host.Network().Peers() {
-		if _, result := c.node.auth.Known(id); result == weftHost.Unknown {
-			c.askUnknown(id)
-		}
-	}
-}
-
-// keepAsking asks them again as often as a member tells its height, because nothing that they tell is heard.
-func (c *Channel) keepAsking(ctx context.Context) error {
-	ticker := time.NewTicker(c.node.timing.AliveInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-			c.askUnknowns()
-		}
-	}
 }

@@ -37,7 +37,9 @@ func (a *announcer) verified(b *common.Block, from peer.ID) {
 	if from != "" || bytes.Equal(a.c.sync.HashAt(b.Header.Number), hash) || a.old(b.Header.Number) {
 		return
 	}
-	a.c.sync.Extend(b.Header.Number, hash)
+	if !block.IsConfig(b) { // what follows one is judged under it, so not before it is committed
+		a.c.sync.Extend(b.Header.Number, hash)
+	}
 	select {
 	case a.queue <- b:
 	default:

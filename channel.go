@@ -42,14 +42,17 @@ type Channel struct {
 	announcer     *announcer          // what we pulled and have to announce
 	witness       *evidence.Witness   // who was caught
 	admitted      atomic.Pointer[admissions]
+	inForce       *channelconfig.Bundle // what configured was last told; of the writer, before it runs of admit
 	leaving       atomic.Bool
+	standing      chan struct{} // 1-buffered: what we may do may have changed; for a static leader
 	led           atomic.Bool   // what others were last told of us
 	patience      time.Duration // how long our source may fail before we count as one that cannot pull
 
 	cancel context.CancelFunc
 	done   chan struct{}
-	mu     sync.Mutex // guards err
+	mu     sync.Mutex // guards all below
 	err    error
+	past   []*channelconfig.Bundle // the configurations before the one in force, the latest last
 }
 
 // wire makes the parts of a channel and joins them. This is the data flow:
@@ -69,15 +72,15 @@ func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, 
 	}
 	c.announcements = topics.New(topics.Config{
 		Host: n.host, PubSub: n.pubsub, Log: n.logger("topics"), Name: topics.Name(topics.Announcements, c.id, salt),
-		Judge: c.judgeAnnouncement, Members: c.readers,
+		Judge: c.judgeAnnouncement, Members: c.readers, Allow: c.reads,
 	})
 	c.members = topics.New(topics.Config{
 		Host: n.host, PubSub: n.pubsub, Log: n.logger("topics"), Name: topics.Name(topics.Members, c.id, salt),
-		Judge: c.judgeHeartbeat, Members: c.readers, Neighbour: func(peer.ID) { c.poke() }, Greeting: greeting,
+		Judge: c.judgeHeartbeat, Members: c.readers, Allow: c.reads, Neighbour: func(peer.ID) { c.poke() }, Greeting: greeting,
 	})
 	if c.sync, err = blocksync.New(blocksync.Config{
 		Channel: c.id, Scope: c.announcements.Name, Host: n.host, Ledger: c.ledger, Verifier: verifier,
-		MayAsk: n.mayAsk, Streaming: c.streaming, Verified: c.announcer.verified, Rival: c.rival, Committed: c.committed,
+		MayAsk: c.mayAsk, Streaming: c.streaming, Verified: c.announcer.verified, Rival: c.rival, Committed: c.committed,
 		Log: n.logger("blocksync"), Registerer: n.registerer,
 	}); err != nil {
 		return err
@@ -132,7 +135,7 @@ func (c *Channel) run(ctx context.Context) error {
 	case c.elector != nil:
 		parts = append(parts, c.elector.Run)
 	case c.puller != nil:
-		parts = append(parts, c.puller.Run)
+		parts = append(parts, c.pullForever)
 	}
 	for _, part := range parts {
 		g.Go(func() error { return part(ctx) })
@@ -156,18 +159,11 @@ func (c *Channel) committed(height uint64, changed *channelconfig.Bundle) {
 
 // configured brings everything that depends on the configuration up to date.
 func (c *Channel) configured(b *channelconfig.Bundle) {
-	c.admitted.Store(newAdmissions(b))
-	c.node.auth.Rejudge()
+	was := c.inForce
+	c.inForce = b
+	c.remember(was)
+	c.review(was)
 	c.askUnknowns()
-	for _, m := range c.tracker.Members() {
-		if !c.admits(m.Record.Identity()) {
-			c.tracker.Forget(m.ID)
-			c.sync.Gone(m.ID)
-		}
-	}
-	if c.node.guard != nil {
-		c.node.guard.Recheck(c.node.host)
-	}
 	c.node.anchorsChanged()
 	if c.orderers != nil {
 		c.orderers.Refresh()
@@ -191,7 +187,7 @@ func (c *Channel) judgeAnnouncement(_ peer.ID, data []byte) topics.Verdict {
 	if b := j.Announcement.Block(); b != nil && j.Keep {
 		c.sync.Offer(b, j.Announcer.PeerID())
 	}
-	if j.Verdict == topics.Accept {
+	if j.Verdict == topics.Accept && j.Announcement.LastConfig != number { // what follows a configuration block is judged under it
 		c.sync.Extend(number, block.HeaderHash(j.Announcement.Header))
 	}
 	if j.Hint {
@@ -223,10 +219,10 @@ func (c *Channel) judgeHeartbeat(from peer.ID, data []byte) topics.Verdict {
 func (c *Channel) heard(on membership.Source, h *membership.Heartbeat) membership.Kind {
 	id := h.Record.Identity()
 	state, here := h.For(c.announcements.Name)
-	if here && c.node.mayAsk(h.Record.PeerID()) {
+	if here && c.mayAsk(h.Record.PeerID()) {
 		c.sync.Have(h.Record.PeerID(), state.Height)
 	}
-	if id.ValidAt(now()) != nil || !c.admits(id) {
+	if !c.admits(id) {
 		return membership.None
 	}
 	return c.tracker.Observe(on, h).Kind

@@ -30,7 +30,7 @@ func (c *Channel) elect(j *joinConfig) (err error) {
 // electorate is what the election decides upon: ourselves, and the living members of our organization in the channel.
 func (c *Channel) electorate() leader.Input {
 	in := leader.Input{
-		Self: c.node.ID(), Height: c.Height(), Highest: c.sync.VerifiedHeight(), CanPull: c.canPull(),
+		Self: c.node.ID(), Height: c.Height(), Highest: c.sync.VerifiedHeight(), CanPull: c.canPull(), Barred: c.unfit(),
 	}
 	for _, m := range c.tracker.Alive() {
 		if m.MSPID == c.node.MSPID() {
@@ -75,10 +75,49 @@ func (c *Channel) elected(_ peer.ID, lead bool) {
 	}
 }
 
-// reconsider tells the election that the view has changed.
+// reconsider tells the election that the view, or what we may do, has changed.
 func (c *Channel) reconsider() {
 	if c.elector != nil {
 		c.elector.Wake()
+	}
+	select {
+	case c.standing <- struct{}{}:
+	default:
+	}
+}
+
+// pullForever pulls as a static leader: until ctx ends, whenever our identity may act.
+func (c *Channel) pullForever(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := c.pullWhileFit(ctx); err != nil {
+			return err
+		}
+		for c.unfit() && ctx.Err() == nil {
+			c.awaitStanding(ctx)
+		}
+	}
+	return nil
+}
+
+func (c *Channel) pullWhileFit(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var looks sync.WaitGroup
+	defer looks.Wait()
+	defer cancel()
+	looks.Go(func() {
+		defer cancel()
+		for !c.unfit() && ctx.Err() == nil {
+			c.awaitStanding(ctx)
+		}
+	})
+	return c.puller.Run(ctx)
+}
+
+// awaitStanding waits until what we may do may have changed.
+func (c *Channel) awaitStanding(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-c.standing:
 	}
 }
 
@@ -87,5 +126,5 @@ func (c *Channel) leads() bool {
 	if c.elector != nil {
 		return c.elector.Leads()
 	}
-	return c.puller != nil
+	return c.puller != nil && !c.unfit()
 }

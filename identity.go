@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/blocksync"
@@ -37,8 +36,9 @@ func (n *Node) myRecord() *msp.Record {
 	return n.record
 }
 
-// SetIdentity takes a renewed certificate, with the same or a new key, of the same organization. Neither the peer ID nor any
-// connection changes; whoever is connected is shown the new record before it returns.
+// SetIdentity takes a renewed certificate, with the same or a new key, of the same organization, and the MSP that comes with
+// it. Neither the peer ID nor any connection changes; whoever is connected is shown the new record before it returns. On an
+// error, other than ctx's, the old identity stays in use.
 func (n *Node) SetIdentity(ctx context.Context, identity *msp.Local) error {
 	if identity.MSP.ID() != n.MSPID() {
 		return fmt.Errorf("%w: %s, this node is of %s", ErrOtherOrg, identity.MSP.ID(), n.MSPID())
@@ -46,8 +46,22 @@ func (n *Node) SetIdentity(ctx context.Context, identity *msp.Local) error {
 	if err := n.renewRecord(identity); err != nil {
 		return err
 	}
-	n.log.Info("identity renewed", "expires", identity.Signer.ExpiresAt())
+	n.log.Info("identity renewed", "mspid", n.MSPID(), "expires", identity.Signer.ExpiresAt())
+	select {
+	case n.renewed <- struct{}{}:
+	default:
+	}
+	n.auth.Rejudge()
+	n.forgetRefused()
+	n.reconsider()
 	return n.auth.Renew(ctx)
+}
+
+// reconsider has every channel ask whether we may still lead, or lead again.
+func (n *Node) reconsider() {
+	for _, c := range n.Channels() {
+		c.reconsider()
+	}
 }
 
 // renewRecord issues a record of a new incarnation for an identity and takes both into use together.
@@ -67,6 +81,7 @@ func (n *Node) renewRecord(identity *msp.Local) error {
 	if err != nil {
 		return fmt.Errorf("issue member record for %s: %w", identity.Signer, err)
 	}
+	n.counts.identity(identity.Signer.ExpiresAt())
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.local, n.record = identity, record
@@ -84,26 +99,6 @@ func (n *Node) nextIncarnation() (uint64, error) {
 	return at, nil
 }
 
-// keepRecord renews the record at half of its life until ctx ends. An identity that has expired is an error that an
-// operator must act on; the node goes on with what it has until others refuse it.
-func (n *Node) keepRecord(ctx context.Context) error {
-	for {
-		left := n.myRecord().Expiry().Sub(now())
-		timer := time.NewTimer(max(left/2, time.Minute))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-timer.C:
-		}
-		if err := n.renewRecord(n.identity()); err != nil {
-			n.log.Error("member record not renewed, others will refuse this node; renew its certificate", "err", err)
-			continue
-		}
-		_ = n.auth.Renew(ctx) // its only error is ctx's
-	}
-}
-
 // outdated hears that others have seen a higher incarnation of ours: a file was lost, or the clock set back.
 func (n *Node) outdated(highest uint64) {
 	if n.incarnations == nil || !n.incarnations.Seen(highest) {
@@ -118,24 +113,24 @@ func (n *Node) outdated(highest uint64) {
 }
 
 // judge says what a record is worth to this node: our organization is judged by the local MSP, and every organization by
-// the configurations of the channels that we are in.
+// the configurations of the channels that we are in. A record that is out of time is worth nothing.
 func (n *Node) judge(r *msp.Record) weftHost.Result {
 	id := r.Identity()
-	if id.ValidAt(now()) != nil {
+	if r.ValidAt(now()) != nil {
 		return weftHost.Refused
 	}
-	if own := n.identity().MSP; own.ID() == id.MSPID() {
-		err := own.IsPeer(id)
-		switch {
-		case errors.Is(err, msp.ErrUnknownCA):
-			return weftHost.Unknown
-		case err != nil:
-			return weftHost.Refused
-		default:
-			return weftHost.Verified
-		}
+	if id.MSPID() != n.MSPID() {
+		return n.judgeByChannels(id)
 	}
-	return n.judgeByChannels(id)
+	err := n.ours(id)
+	switch {
+	case errors.Is(err, msp.ErrUnknownCA):
+		return weftHost.Unknown
+	case err != nil:
+		return weftHost.Refused
+	default:
+		return weftHost.Verified
+	}
 }
 
 func (n *Node) judgeByChannels(id *msp.Identity) weftHost.Result {
@@ -145,7 +140,7 @@ func (n *Node) judgeByChannels(id *msp.Identity) weftHost.Result {
 		return weftHost.Unknown
 	}
 	for _, c := range channels {
-		err := c.sync.Position().Bundle.Member(id)
+		err := c.member(id)
 		if err == nil {
 			return weftHost.Verified
 		}
@@ -158,6 +153,9 @@ func (n *Node) judgeByChannels(id *msp.Identity) weftHost.Result {
 
 // judged hears that what a peer is worth has changed.
 func (n *Node) judged(id peer.ID, _ *msp.Record, result weftHost.Result) {
+	if result != weftHost.Verified {
+		n.sever(id)
+	}
 	switch result {
 	case weftHost.Verified:
 		n.poke()
@@ -216,11 +214,4 @@ func (n *Node) readable(scope string, reader peer.ID) *blocksync.Sync {
 		return nil
 	}
 	return c.sync
-}
-
-// mayAsk says whether a peer may be asked for blocks. One whose organization is unknown to our configuration may: blocks
-// prove themselves, and it may know a newer configuration.
-func (n *Node) mayAsk(id peer.ID) bool {
-	_, result := n.auth.Known(id)
-	return result == weftHost.Verified || result == weftHost.Unknown
 }

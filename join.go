@@ -42,7 +42,7 @@ func (n *Node) Join(ctx context.Context, genesis *common.Block, opts ...JoinOpti
 	if err != nil {
 		return nil, err
 	}
-	c := &Channel{node: n, id: bundle.ChannelID(), done: make(chan struct{})}
+	c := &Channel{node: n, id: bundle.ChannelID(), done: make(chan struct{}), standing: make(chan struct{}, 1)}
 	if err := n.reserve(c); err != nil {
 		return nil, err
 	}
@@ -111,6 +111,9 @@ func (c *Channel) open(ctx context.Context, genesis *common.Block, j *joinConfig
 		return err
 	}
 	c.admitted.Store(newAdmissions(verifier.Bundle()))
+	if err := c.recall(verifier.Bundle()); err != nil {
+		return err
+	}
 	return c.wire(genesis, verifier, j)
 }
 
@@ -153,21 +156,16 @@ func resume(l blocksync.Ledger, genesis *common.Block) (*channelconfig.Verifier,
 	if err != nil {
 		return nil, err
 	}
-	config := last
-	if !block.IsConfig(last) {
-		number, err := block.LastConfig(last)
-		if err != nil {
-			return nil, err
-		}
-		if config, err = readBlock(l, number); err != nil {
-			return nil, err
-		}
-	}
-	bundle, err := channelconfig.FromBlock(config)
+	bundle, err := configAt(l, l.Height())
 	if err != nil {
 		return nil, err
 	}
 	return channelconfig.NewVerifier(bundle, last.Header), nil
+}
+
+// configAt is the configuration that judges block number, which is at most the ledger's height.
+func configAt(l blocksync.Ledger, number uint64) (*channelconfig.Bundle, error) {
+	return channelconfig.InForce(number, func(n uint64) (*common.Block, error) { return readBlock(l, n) })
 }
 
 func readBlock(l blocksync.Ledger, number uint64) (*common.Block, error) {

@@ -3,6 +3,8 @@
 package weft
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/weft-p2p/weft/internal/meter"
 	"github.com/weft-p2p/weft/topics"
@@ -12,6 +14,7 @@ import (
 type metrics struct {
 	verdicts *prometheus.CounterVec
 	silent   *prometheus.CounterVec
+	expiry   *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -22,6 +25,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		verdicts: s.Counter("weft_announcements_total", "Announcements judged, by the row of the verdict table that decided.", "channel", "reason"),
 		silent:   s.Counter("weft_announcements_skipped_total", "Blocks of our own source that were not announced because they came too fast.", "channel"),
+		expiry:   s.Gauge("weft_identity_expiry_timestamp_seconds", "When our own certificate expires, in seconds since 1970."),
 	}
 	return m, s.Err()
 }
@@ -35,5 +39,12 @@ func (m *metrics) judged(channel string, j topics.Judgement) {
 func (m *metrics) unannounced(channel string) {
 	if m != nil {
 		m.silent.WithLabelValues(channel).Inc()
+	}
+}
+
+// identity hears of the certificate in use.
+func (m *metrics) identity(expires time.Time) {
+	if m != nil {
+		m.expiry.WithLabelValues().Set(float64(expires.Unix()))
 	}
 }

@@ -57,6 +57,7 @@ type Node struct {
 
 	accounts *stream.Accounts // whom peers count as, and who is barred
 
+	renewed      chan struct{}     // 1-buffered: our record is another
 	incarnations *msp.Incarnations // nil without a data directory
 	sequence     membership.Sequence
 
@@ -81,7 +82,7 @@ func New(h host.Host, ps *pubsub.PubSub, identity *msp.Local, opts ...Option) (*
 		return nil, err
 	}
 	n := &Node{
-		config: c, local: identity, records: msp.NewRecords(knownRecords), done: make(chan struct{}),
+		config: c, local: identity, records: msp.NewRecords(knownRecords), done: make(chan struct{}), renewed: make(chan struct{}, 1),
 		joining: map[string]struct{}{}, channels: map[string]*Channel{}, scopes: map[string]*Channel{},
 	}
 	n.host = routedhost.Wrap(h, n) // members are reached by their ID, whatever routing the host has
@@ -112,10 +113,10 @@ func (n *Node) build(ps *pubsub.PubSub) error {
 	if err := n.openDataDir(); err != nil {
 		return err
 	}
-	if err := n.renewRecord(n.local); err != nil {
+	if err := n.buildMetrics(); err != nil {
 		return err
 	}
-	if err := n.buildMetrics(); err != nil {
+	if err := n.renewRecord(n.local); err != nil {
 		return err
 	}
 	var err error
@@ -169,7 +170,7 @@ func (n *Node) start() error {
 	g, ctx := errgroup.WithContext(ctx)
 	push := topics.PushServer{Host: n.host, Accounts: n.accounts, Allow: n.allows, Speaks: n.speaks, Judge: n.judgePushed, Log: n.logger("topics")}
 	ranges := blocksync.Server{Host: n.host, Accounts: n.accounts, Speaks: n.speaks, Channel: n.readable, Log: n.logger("blocksync")}
-	for _, run := range []func(context.Context) error{n.auth.Run, n.keeper.Run, push.Run, ranges.Run, n.org.run, n.keepRecord} {
+	for _, run := range []func(context.Context) error{n.auth.Run, n.keeper.Run, push.Run, ranges.Run, n.org.run, n.keepIdentity} {
 		g.Go(func() error { return run(ctx) })
 	}
 	go func() {

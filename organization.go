@@ -28,7 +28,7 @@ func newOrganization(n *Node) (o *organization, err error) {
 	o.topic = topics.New(topics.Config{
 		Host: n.host, PubSub: n.pubsub, Log: n.logger("topics"),
 		Name:  topics.Name(topics.Organization, n.MSPID(), n.secret()),
-		Judge: o.judge, Members: o.members, Neighbour: func(peer.ID) { o.beacon.Poke() }, Greeting: greeting,
+		Judge: o.judge, Members: o.members, Allow: func(id peer.ID) bool { return n.allows(id, o.topic.Name) }, Neighbour: func(peer.ID) { o.beacon.Poke() }, Greeting: greeting,
 	})
 	o.tracker, err = membership.NewTracker(membership.TrackerConfig{
 		View:    membership.ViewConfig{Self: n.ID(), Timing: n.timing},
@@ -81,8 +81,7 @@ func (o *organization) judge(from peer.ID, data []byte) topics.Verdict {
 	if h == nil {
 		return verdict
 	}
-	own := n.identity().MSP
-	if id := h.Record.Identity(); id.MSPID() != own.ID() || own.IsPeer(id) != nil || id.ValidAt(now()) != nil {
+	if n.ours(h.Record.Identity()) != nil {
 		return topics.Ignore
 	}
 	change := o.tracker.Observe(membership.Organization, h)

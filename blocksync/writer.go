@@ -47,7 +47,7 @@ func (s *Sync) write(ctx context.Context) error {
 type batch struct {
 	blocks  []*common.Block
 	from    []peer.ID             // who brought them; empty: our own source
-	changed *channelconfig.Bundle // the configuration after the last configuration block among them
+	changed *channelconfig.Bundle // the configuration after the last block, if that is a configuration block; no other is
 }
 
 // fromUs is how many blocks of the batch our own source brought.
@@ -75,11 +75,12 @@ func (s *Sync) next() (batch, error) {
 		if err := s.Verifier.Advance(c.Block); err != nil {
 			return b, fmt.Errorf("advance past block %d: %w", c.Block.Header.Number, err)
 		}
-		if after := s.Verifier.Bundle(); after != before {
-			b.changed = after
-		}
 		b.blocks, b.from = append(b.blocks, c.Block), append(b.from, c.From)
 		size += c.Size
+		if after := s.Verifier.Bundle(); after != before {
+			b.changed = after
+			break // who may see the blocks behind it is known when Committed returns
+		}
 	}
 	return b, nil
 }

@@ -21,11 +21,13 @@ type acquaintances struct {
 	limit     int
 	connected func(peer.ID) bool
 	onChange  func(peer.ID, *msp.Record, Result)
+	dated     chan struct{} // 1-buffered: due came nearer
 
 	mu         sync.Mutex // guards all below; never held while calling out
 	peers      *simplelru.LRU[peer.ID, *acquaintance]
 	generation uint64 // of the configurations; a judgement under an older one does not count
 	twins      *simplelru.LRU[msp.Key, struct{}]
+	due        time.Time // no record ends before; zero: none is known
 	changed    []peer.ID // told next, in this order
 	changes    map[peer.ID]acquaintance
 	telling    bool // somebody is in tell
@@ -42,7 +44,7 @@ func newAcquaintances(limit int, connected func(peer.ID) bool, onChange func(pee
 	peers, _ := simplelru.NewLRU[peer.ID, *acquaintance](limit+1, nil) // one more, so that we choose who goes; no error above 0
 	twins, _ := simplelru.NewLRU[msp.Key, struct{}](maxTwins, nil)
 	return &acquaintances{
-		limit: limit, connected: connected, onChange: onChange,
+		limit: limit, connected: connected, onChange: onChange, dated: make(chan struct{}, 1),
 		peers: peers, twins: twins, changes: make(map[peer.ID]acquaintance),
 	}
 }
@@ -92,6 +94,7 @@ func (a *acquaintances) keep(id peer.ID, rec *msp.Record, res Result, generation
 // put replaces was by k and notes the change. Callers hold mu.
 func (a *acquaintances) put(id peer.ID, k, was *acquaintance) {
 	a.peers.Add(id, k)
+	a.expect(k.record.End())
 	if was.result != k.result || was.record == nil || was.record.Digest() != k.record.Digest() {
 		a.note(id, *k)
 	}
@@ -133,7 +136,7 @@ func (a *acquaintances) tell() {
 	a.telling = false
 }
 
-// rejudge judges all records and returns the peers that are refused now and were not before.
+// rejudge judges all records and returns the peers that are refused now, or no members any more, and were not before.
 func (a *acquaintances) rejudge(judge func(*msp.Record) Result) []peer.ID {
 	a.mu.Lock()
 	a.generation++
@@ -141,9 +144,9 @@ func (a *acquaintances) rejudge(judge func(*msp.Record) Result) []peer.ID {
 	ids := a.peers.Keys()
 	a.mu.Unlock()
 
-	var refused []peer.ID
+	var lost []peer.ID
 	for _, id := range ids {
-		rec, _ := a.find(id)
+		rec, was := a.find(id)
 		if rec == nil {
 			continue
 		}
@@ -152,12 +155,12 @@ func (a *acquaintances) rejudge(judge func(*msp.Record) Result) []peer.ID {
 		if !current {
 			break
 		}
-		if changed && res == Refused {
-			refused = append(refused, id)
+		if changed && (res == Refused || was == Verified) {
+			lost = append(lost, id)
 		}
 	}
 	a.tell()
-	return refused
+	return lost
 }
 
 // update sets the result of a record that is still the peer's. current is false when a later rejudge has begun.
@@ -174,16 +177,4 @@ func (a *acquaintances) update(id peer.ID, rec *msp.Record, res Result, generati
 	known.result = res
 	a.note(id, *known)
 	return true, true
-}
-
-// expire drops the peers whose records have expired.
-func (a *acquaintances) expire(now time.Time) {
-	a.mu.Lock()
-	for _, id := range a.peers.Keys() {
-		if k, ok := a.peers.Peek(id); ok && k.record.ValidAt(now) != nil {
-			a.drop(id)
-		}
-	}
-	a.mu.Unlock()
-	a.tell()
 }

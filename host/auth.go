@@ -64,8 +64,6 @@ func (r Result) String() string {
 const (
 	// renewals is how many peers are shown a new record at one time.
 	renewals = 16
-	// sweepEvery is how often expired records are looked for; records live for hours and clocks may differ by minutes.
-	sweepEvery = time.Minute
 	// defaultPeers bounds the peers whose records are kept, at 24 KiB each at most: 96 MiB when all are hostile.
 	defaultPeers = 4096
 )
@@ -85,8 +83,9 @@ type AuthConfig struct {
 	// Outdated hears that a member has seen a higher incarnation of our record than Mine: a lost file or a clock set back.
 	// The answer is a new record above it, and Renew. Called like OnChange, possibly at the same time. Nil is allowed.
 	Outdated func(highest uint64)
-	// CloseRefused closes the connections of peers that are refused. Set it only on hosts that New built: on a caller's host
-	// the connection may serve somebody else.
+	// CloseRefused closes the connections of peers that are refused, that show an invalid record, or that cease to be
+	// members: their record expired or a configuration dropped them. Set it only on hosts that New built: on a caller's
+	// host the connection may serve somebody else.
 	CloseRefused bool
 	// Peers bounds how many peers' records are kept. Zero: 4,096.
 	Peers int
@@ -131,8 +130,8 @@ func (a *Auth) Run(ctx context.Context) error {
 }
 
 func (a *Auth) watch(ctx context.Context, sub event.Subscription) {
-	sweep := time.NewTicker(sweepEvery)
-	defer sweep.Stop()
+	expiry := time.NewTimer(time.Hour)
+	defer expiry.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -144,8 +143,14 @@ func (a *Auth) watch(ctx context.Context, sub event.Subscription) {
 			if c := e.(event.EvtPeerConnectednessChanged); c.Connectedness != network.Connected {
 				a.peers.unshown(c.Peer)
 			}
-		case now := <-sweep.C:
-			a.peers.expire(now)
+		case <-a.peers.dated:
+		case <-expiry.C:
+			for _, id := range a.peers.expire(time.Now()) {
+				a.closeRefused(id)
+			}
+		}
+		if due := a.peers.nextExpiry(); !due.IsZero() {
+			expiry.Reset(time.Until(due))
 		}
 	}
 }
@@ -186,7 +191,7 @@ func (a *Auth) Renew(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Rejudge judges every known record again; call it when a configuration changed. Records that come in meanwhile are judged
+// Rejudge judges every known record again; call it when a configuration or the local MSP changed. Records that come in meanwhile are judged
 // under the new configuration too. When two calls overlap, the later one finishes the work of both.
 func (a *Auth) Rejudge() {
 	for _, id := range a.peers.rejudge(a.cfg.Judge) {

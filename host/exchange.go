@@ -53,7 +53,7 @@ func (a *Auth) Authenticate(ctx context.Context, id peer.ID) (Result, error) {
 	}
 	res, err := a.hear(id, mine, answer)
 	a.metrics.opened(outcome(res, err))
-	if res == Refused {
+	if res == Refused || errors.Is(err, ErrInvalidRecord) {
 		a.closeRefused(id)
 	}
 	return res, err
@@ -123,7 +123,10 @@ func (a *Auth) serve(_ context.Context, s *stream.Stream) error {
 	rec, err := a.open(s.Remote(), req.GetRecord())
 	if err != nil {
 		a.metrics.answered(outcomeInvalid)
-		return blame(err)
+		err = blame(err)
+		s.Reset(network.StreamProtocolViolation)
+		a.closeRefused(s.Remote())
+		return err
 	}
 	res := a.learn(s.Remote(), rec)
 	a.metrics.answered(outcome(res, nil))
@@ -173,7 +176,7 @@ func (a *Auth) open(id peer.ID, raw []byte) (*msp.Record, error) {
 
 // blame tells a record that no honest peer shows from one that another clock takes for valid.
 func blame(err error) error {
-	if errors.Is(err, msp.ErrRecordExpired) || errors.Is(err, msp.ErrRecordFuture) || errors.Is(err, msp.ErrNotYetValid) {
+	if errors.Is(err, msp.ErrExpired) || errors.Is(err, msp.ErrRecordExpired) || errors.Is(err, msp.ErrRecordFuture) || errors.Is(err, msp.ErrNotYetValid) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", stream.ErrViolation, err)

@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 )
@@ -94,13 +93,7 @@ func (g *Guard) detach(n *node) {
 // streams to a peer that lost them five times within ten minutes, until it connects again.
 func (g *Guard) Recheck(h host.Host) {
 	for id := range g.revoked() {
-		for _, c := range h.Network().ConnsToPeer(id) {
-			for _, s := range c.GetStreams() {
-				if p := s.Protocol(); p == pubsub.GossipSubID_v13 || p == pubsub.GossipSubID_v12 {
-					_ = s.ResetWithError(network.StreamGated)
-				}
-			}
-		}
+		Sever(h, id, pubsub.GossipSubID_v13, pubsub.GossipSubID_v12)
 	}
 }
 

@@ -25,6 +25,8 @@ type Input struct {
 	Highest uint64
 	// CanPull says that our source of blocks works or has not been tried. It is false when the source has been failing for a while.
 	CanPull bool
+	// Barred says that our own identity may not act: it has expired, or was revoked. We do not lead then, even when nobody else is there.
+	Barred bool
 	// Joining says that our view is known not to be complete: connections to our organization are still being made. The election then waits,
 	// StartupGracePeriod at most.
 	Joining bool
@@ -44,7 +46,7 @@ type Decision struct {
 // Reason says in words why a decision is as it is, for logs and status pages.
 type Reason string
 
-// The reasons. The last four are why a leader steps down.
+// The reasons. The last five are why a leader steps down.
 const (
 	Settling   Reason = "waiting for a complete view"
 	Waiting    Reason = "waiting for a better candidate"
@@ -54,6 +56,7 @@ const (
 	Outranked  Reason = "another leader stays"
 	CannotPull Reason = "the ordering service cannot be reached"
 	Behind     Reason = "too far behind"
+	Barred     Reason = "our own identity may not act as a peer"
 	Stopped    Reason = "stopping"
 )
 
@@ -104,6 +107,9 @@ func (e *Election) Step(now time.Time, in Input) Decision {
 }
 
 func (e *Election) decide(in Input, peers []candidate) Reason {
+	if in.Barred {
+		return e.sitOut(in, peers)
+	}
 	if !e.leading {
 		return e.stand(in, peers)
 	}

@@ -20,6 +20,19 @@ func (e *Election) gives(in Input, peers []candidate) (Reason, bool) {
 	}
 }
 
+// sitOut decides for one who may not lead: it follows whoever does.
+func (e *Election) sitOut(in Input, peers []candidate) Reason {
+	if e.leading {
+		e.resign()
+	}
+	if id, ok := e.claimant(in, peers); ok {
+		e.follow(id)
+	} else {
+		e.lost(peers)
+	}
+	return Barred
+}
+
 // lagging reports whether we have been far behind the channel for too long. Coming nearer counts, unless one of us is there already.
 func (e *Election) lagging(in Input, peers []candidate) bool {
 	hopeless := false

@@ -160,7 +160,8 @@ func (v *View) Keep(id peer.ID, kept bool) {
 }
 
 // Expire does what time alone does, in the order of peer IDs: silent members
-// die, the long dead are forgotten, old tombstones go.
+// die, the long dead and those whose record has ended are forgotten, old
+// tombstones go.
 func (v *View) Expire(now time.Time) []Change {
 	at := v.clock.at(now)
 	var changes []Change
@@ -176,6 +177,11 @@ func (v *View) Expire(now time.Time) []Change {
 }
 
 func (v *View) expire(at, now time.Time, e *entry) (changes []Change) {
+	if e.phase != gone && !now.Before(e.record.End()) {
+		was := v.member(e)
+		e.bury(at.Add(v.tombstone(now, e.record)))
+		return []Change{v.gone(Purged, was, e)}
+	}
 	if e.phase == alive && !at.Before(e.silentAt(v.timing)) {
 		e.die(false)
 		changes = append(changes, v.change(Died, e))
@@ -196,18 +202,20 @@ func (v *View) expire(at, now time.Time, e *entry) (changes []Change) {
 func (v *View) Next(now time.Time) (time.Time, bool) {
 	v.clock.at(now)
 	var next time.Time
-	for id, e := range v.entries {
-		if _, kept := v.kept[id]; kept && e.phase == dead {
-			continue
-		}
-		if due := e.due(v.timing); next.IsZero() || due.Before(next) {
+	sooner := func(due time.Time) {
+		if next.IsZero() || due.Before(next) {
 			next = due
 		}
 	}
-	if next.IsZero() {
-		return next, false
+	for id, e := range v.entries {
+		if _, kept := v.kept[id]; !kept || e.phase != dead {
+			sooner(v.clock.outside(e.due(v.timing)))
+		}
+		if e.phase != gone {
+			sooner(e.record.End())
+		}
 	}
-	return v.clock.outside(next), true
+	return next, !next.IsZero()
 }
 
 // tombstone is how long somebody who is gone is remembered: Fabric's period of

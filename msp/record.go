@@ -171,9 +171,13 @@ func (r *Record) verify(m *pb.MemberRecord, host crypto.PubKey) error {
 }
 
 // ValidAt reports whether the record may be used at now, clocks differing by up
-// to ClockSlack: nil, ErrRecordExpired, ErrRecordFuture or ErrNotYetValid.
+// to ClockSlack: nil, ErrRecordExpired, ErrRecordFuture or ErrNotYetValid. The
+// end of the certificate has no slack: after it, by our clock, the error is
+// ErrExpired.
 func (r *Record) ValidAt(now time.Time) error {
 	switch {
+	case now.After(r.identity.cert.NotAfter):
+		return r.identity.ValidAt(now)
 	case now.After(r.expiry.Add(ClockSlack)):
 		return fmt.Errorf("%w: %s at %s", ErrRecordExpired, r.identity, r.expiry.Format(time.RFC3339))
 	case r.expiry.After(now.Add(RecordLifetime + ClockSlack)):
@@ -195,6 +199,16 @@ func (r *Record) Incarnation() uint64 { return r.incarnation }
 
 // Expiry returns the end of the record, to the second.
 func (r *Record) Expiry() time.Time { return r.expiry }
+
+// End returns the first instant at which ValidAt turns the record down because
+// it, or its certificate, has expired.
+func (r *Record) End() time.Time {
+	end := r.expiry.Add(ClockSlack)
+	if r.identity.cert.NotAfter.Before(end) {
+		end = r.identity.cert.NotAfter
+	}
+	return end.Add(time.Nanosecond)
+}
 
 // Bytes returns the encoded record. Read only.
 func (r *Record) Bytes() []byte { return r.raw }

@@ -4,6 +4,7 @@ package topics
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 
@@ -92,7 +93,7 @@ func (o *outbox) drop(id peer.ID) {
 }
 
 // run pushes until ctx ends, and waits for its senders.
-func (o *outbox) run(ctx context.Context, h host.Host, log *slog.Logger) {
+func (o *outbox) run(ctx context.Context, h host.Host, allow func(peer.ID) bool, log *slog.Logger) {
 	var senders sync.WaitGroup
 	defer senders.Wait()
 	for {
@@ -102,30 +103,38 @@ func (o *outbox) run(ctx context.Context, h host.Host, log *slog.Logger) {
 		case <-o.wake:
 		}
 		for _, id := range o.hire() {
-			senders.Go(func() { o.send(ctx, h, id, log) })
+			senders.Go(func() { o.send(ctx, h, id, allow, log) })
 		}
 	}
 }
 
 // send pushes what waits for one peer.
-func (o *outbox) send(ctx context.Context, h host.Host, id peer.ID, log *slog.Logger) {
+func (o *outbox) send(ctx context.Context, h host.Host, id peer.ID, allow func(peer.ID) bool, log *slog.Logger) {
 	for {
 		data, ok := o.next(id)
 		if !ok {
 			return
 		}
-		if err := push(ctx, h, id, &pb.Push{Topic: o.topic, Data: data}); err != nil {
+		if err := push(ctx, h, id, allow, &pb.Push{Topic: o.topic, Data: data}); err != nil {
 			log.Debug("push", "peer", id, "topic", o.topic, "err", err)
 			o.drop(id)
 		}
 	}
 }
 
-// push sends one message to a peer that we are connected to.
-func push(ctx context.Context, h host.Host, to peer.ID, m *pb.Push) error {
+// errNotAllowed ends a push to a peer that may not hear the topic any more.
+var errNotAllowed = errors.New("topics: peer is not allowed on the topic any more")
+
+// push sends one message to a peer that we are connected to. Permission is asked for when the stream is there: whoever takes
+// it away later resets the streams that there are.
+func push(ctx context.Context, h host.Host, to peer.ID, allow func(peer.ID) bool, m *pb.Push) error {
 	s, err := stream.Open(network.WithNoDial(ctx, "push"), h, to, PushProtocol)
 	if err != nil {
 		return err
+	}
+	if !allow(to) {
+		s.Reset(network.StreamGated)
+		return errNotAllowed
 	}
 	if err := s.Write(m); err != nil {
 		s.Reset(network.StreamNoError)

@@ -42,6 +42,8 @@ type Config struct {
 	Judge func(from peer.ID, data []byte) Verdict
 	// Members are the peers that ought to get every message; those that are not on the topic get it on a stream.
 	Members func() []peer.ID
+	// Allow, if set, is asked again once a stream to a member is open: the message may have waited, and permissions change.
+	Allow func(peer.ID) bool
 	// Neighbour, if set, is called when a peer joins the topic: it has not heard what was said before.
 	Neighbour func(peer.ID)
 	// Greeting is how long a new member that is on the topic gets everything on a stream as well: gossipsub takes peers into
@@ -65,6 +67,9 @@ func New(c Config) *Topic {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Allow == nil {
+		c.Allow = func(peer.ID) bool { return true }
+	}
 	return &Topic{Config: c, pushes: newOutbox(c.Name)}
 }
 
@@ -74,7 +79,7 @@ func (t *Topic) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
-	wg.Go(func() { t.pushes.run(ctx, t.Host, t.Log) })
+	wg.Go(func() { t.pushes.run(ctx, t.Host, t.Allow, t.Log) })
 	defer wg.Wait()
 	defer cancel()
 	if t.PubSub == nil {

@@ -183,7 +183,6 @@ func (d *Daemon) serve(ctx context.Context) error {
 	d.announce()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.operations.Run(ctx) })
-	g.Go(func() error { return d.watchExpiry(ctx) })
 	g.Go(func() error { return d.watchNode(ctx) })
 	g.Go(func() error {
 		if err := d.joinAll(ctx); err != nil {

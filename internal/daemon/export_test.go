@@ -4,7 +4,6 @@ package daemon
 
 import (
 	"net"
-	"time"
 
 	"github.com/weft-p2p/weft"
 )
@@ -17,12 +16,6 @@ func (d *Daemon) ListenAddress() string { return d.host.Network().ListenAddresse
 
 // OperationsAddress is where its operations are.
 func (d *Daemon) OperationsAddress() net.Addr { return d.operations.Addr() }
-
-// WarnOfExpiry looks at the certificate as if it were another time.
-func (d *Daemon) WarnOfExpiry(now time.Time) { d.warnOfExpiry(now) }
-
-// Expires is when the certificate does.
-func (d *Daemon) Expires() time.Time { return d.identity.Signer.ExpiresAt() }
 
 // Await is what bounds the end of Run.
 var Await = await

@@ -213,16 +213,6 @@ func TestAChannelThatCannotBeJoinedAgainIsShown(t *testing.T) {
 	require.NoFileExists(t, broken)
 }
 
-func TestCertificateThatExpiresSoon(t *testing.T) {
-	n, log := newNetwork(t), newListener()
-	d := start(t, daemon.Config{Core: n.core(t, n.Org1, "peer0"), Log: log.logger()})
-	d.WarnOfExpiry(d.Expires().Add(-8 * 24 * time.Hour))
-	log.await(t, "node started")
-	require.NotContains(t, strings.Join(log.said(), ""), "expires soon")
-	d.WarnOfExpiry(d.Expires().Add(-6 * 24 * time.Hour))
-	log.await(t, "expires soon")
-}
-
 func TestNotesAndWarningsAreLogged(t *testing.T) {
 	n, log := newNetwork(t), newListener()
 	core := n.core(t, n.Org1, "peer0")
