@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -187,10 +186,4 @@ func (l *listener) await(t *testing.T, words string) {
 			require.FailNow(t, "the log does not say "+words, text)
 		}
 	}
-}
-
-func (l *listener) said() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.lines)
 }
