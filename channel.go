@@ -185,7 +185,7 @@ func (c *Channel) judgeAnnouncement(_ peer.ID, data []byte) topics.Verdict {
 	}
 	number := j.Announcement.Header.Number
 	if b := j.Announcement.Block(); b != nil && j.Keep {
-		c.sync.Offer(b, j.Announcer.PeerID())
+		c.offer(b, j)
 	}
 	if j.Verdict == topics.Accept && j.Announcement.LastConfig != number { // what follows a configuration block is judged under it
 		c.sync.Extend(number, block.HeaderHash(j.Announcement.Header))
@@ -194,6 +194,16 @@ func (c *Channel) judgeAnnouncement(_ peer.ID, data []byte) topics.Verdict {
 		c.sync.Have(j.Announcer.PeerID(), number+1)
 	}
 	return j.Verdict
+}
+
+// offer hands over a block that came inside its announcement. One whose header nobody has verified does not keep us from
+// asking for the true one.
+func (c *Channel) offer(b *common.Block, j topics.Judgement) {
+	if j.Reason == topics.Valid || j.Reason == topics.Known {
+		c.sync.Offer(b, j.Announcer.PeerID())
+		return
+	}
+	c.sync.Park(b, j.Announcer.PeerID())
 }
 
 // judgeHeartbeat gives the verdict on a heartbeat on the channel's topic.

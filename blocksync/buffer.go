@@ -7,6 +7,7 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/fair"
 )
 
 // Bounds of a reorder buffer.
@@ -15,19 +16,37 @@ const (
 	Window = 256
 	// maxCandidates is how many candidates one number may have: the true block from two sources, and forgeries.
 	maxCandidates = 4
-	// maxBuffered is how many bytes of candidates a channel holds, the first for the next number not counted; one peer may
-	// fill a quarter of it.
+	// maxBuffered is how many bytes of candidates a channel holds, the first for the next number not counted; one identity may
+	// fill a quarter of it, and the members of one organization half.
 	maxBuffered = 64 << 20
+	// maxParked is how many of these bytes, and parkedEach of how many candidates for a number, may be of blocks that nobody
+	// asked for and that do not link to a header that we know.
+	maxParked, parkedEach = 16 << 20, 2
 )
 
 // Candidate is a block that nobody has verified yet, and who brought it.
 type Candidate struct {
 	Block *common.Block
-	From  peer.ID // empty: our own block source
-	Size  int     // in bytes, as counted against the buffer's bounds
+	From  peer.ID    // empty: our own block source
+	Owner fair.Owner // whom it is charged to; the zero value: From alone
+	Size  int        // in bytes, as counted against the buffer's bounds
+	// Parked: nobody asked for it, and we do not know its header. It is tried at its turn, but is no reason not to ask
+	// others for the number, and gives way to any that is not parked.
+	Parked bool
 
 	ahead *examination // nil as long as nobody has taken the block to examine it ahead of its turn
 }
+
+// owner is whom the candidate is charged to.
+func (c Candidate) owner() fair.Owner {
+	if c.Owner == (fair.Owner{}) {
+		return alone(c.From)
+	}
+	return c.Owner
+}
+
+// alone is a peer that counts for itself.
+func alone(id peer.ID) fair.Owner { return fair.Owner{Org: string(id), Identity: string(id)} }
 
 // Outcome is what became of a candidate.
 type Outcome int
@@ -37,109 +56,95 @@ const (
 	Stored   Outcome = iota
 	Stale            // below the next number: committed already
 	Beyond           // too far ahead
-	Repeated         // this source has brought this number already
+	Repeated         // this source, or its identity, has brought this number already
 	Full             // no room: for this number, for this source, or at all
 	Unusable         // cannot be a block of any channel
 )
 
-// Buffer is the reorder buffer: candidates by number, bounded in numbers, bytes, candidates per number and bytes per source.
+// Buffer is the reorder buffer: candidates by number, bounded in numbers, bytes, candidates per number, and bytes of an
+// identity, of an organization and of what is parked.
 // A nearer number pushes out what peers brought for farther ones, and the next number has room for a candidate whatever the
 // bounds, so whoever fills the buffer cannot stop the chain. A block of our own source is never pushed out, and peers
 // cannot take its place. It is pure; one goroutine or lock at a time.
 type Buffer struct {
-	next  uint64
-	slots map[uint64][]Candidate
-	bytes int
-	share map[peer.ID]int
+	next   uint64
+	slots  map[uint64][]Candidate
+	own    int        // bytes of our own source
+	peers  fair.Tally // bytes of peers
+	parked fair.Tally // of these, what is parked
 }
 
 // NewBuffer makes a buffer whose next number is next.
 func NewBuffer(next uint64) *Buffer {
-	return &Buffer{next: next, slots: map[uint64][]Candidate{}, share: map[peer.ID]int{}}
+	return &Buffer{next: next, slots: map[uint64][]Candidate{}}
 }
 
 // Add stores a candidate, or says why not.
 func (b *Buffer) Add(c Candidate) Outcome {
 	number := c.Block.GetHeader().GetNumber()
-	slot := b.slots[number]
 	switch {
 	case number < b.next:
 		return Stale
 	case number-b.next >= Window:
 		return Beyond
-	case brought(slot, c.From):
+	case b.brought(number, c):
 		return Repeated
-	case number == b.next && (c.From == "" || len(slot) == 0):
-	case c.From != "" && len(slot) >= maxCandidates:
+	case number == b.next && (c.From == "" || len(b.slots[number]) == 0):
+	case c.From != "" && !b.makePlace(number, c):
 		return Full
 	case !b.makeRoom(c):
 		return Full
 	}
-	b.slots[number] = append(b.slots[number], c)
+	b.slots[number] = slices.Insert(b.slots[number], b.behind(number, c), c)
 	b.count(c, c.Size)
 	return Stored
 }
 
-// makeRoom pushes out candidates for farther numbers, the farthest first, until c fits into the bounds.
-func (b *Buffer) makeRoom(c Candidate) bool {
-	for b.share[c.From]+c.Size > b.quota(c.From) {
-		if c.From == "" || !b.evict(c, true) {
-			return false
-		}
+// behind is where a candidate belongs among those for its number: in the order in which they came, what is parked last.
+func (b *Buffer) behind(number uint64, c Candidate) int {
+	slot := b.slots[number]
+	if i := slices.IndexFunc(slot, func(other Candidate) bool { return other.Parked }); i >= 0 && !c.Parked {
+		return i
 	}
-	for b.bytes+c.Size > maxBuffered {
-		if !b.evict(c, false) {
-			return false
-		}
-	}
-	return true
+	return len(slot)
 }
 
-// evict drops the candidate of a peer that is farthest ahead, farther than c; if same, one of c's own source.
-func (b *Buffer) evict(c Candidate, same bool) bool {
-	var victim Candidate
-	farthest := c.Block.GetHeader().GetNumber()
-	for number, slot := range b.slots {
-		for _, other := range slot {
-			if number > farthest && other.From != "" && (!same || other.From == c.From) {
-				victim, farthest = other, number
-			}
-		}
-	}
-	if victim.Block == nil {
-		return false
-	}
-	b.drop(farthest, victim.From)
-	return true
+// Has says whether there is a candidate for number that makes it needless to ask for one: one that is not parked.
+func (b *Buffer) Has(number uint64) bool {
+	return slices.ContainsFunc(b.slots[number], func(c Candidate) bool { return !c.Parked })
 }
-
-// quota is how many bytes one source may have in the buffer: a quarter, but all of it for our own source.
-func (b *Buffer) quota(from peer.ID) int {
-	if from == "" {
-		return maxBuffered
-	}
-	return maxBuffered / 4
-}
-
-// Has says whether there is a candidate for number.
-func (b *Buffer) Has(number uint64) bool { return len(b.slots[number]) > 0 }
 
 // Len is how many numbers have candidates.
 func (b *Buffer) Len() int { return len(b.slots) }
 
-// At returns the candidates for number, in the order in which they came. Read only, and only until the next change.
+// At returns the candidates for number, in the order in which they came, but what is parked last. Read only, and only until the next change.
 func (b *Buffer) At(number uint64) []Candidate { return b.slots[number] }
 
-// Forget drops all that a source has brought: one of its blocks did not verify.
+// Forget drops all that a source, and whoever has its identity, has brought: one of its blocks did not verify.
 func (b *Buffer) Forget(from peer.ID) {
-	for number := range b.slots {
-		b.drop(number, from)
+	for _, owner := range b.owners(from) {
+		for number := range b.slots {
+			b.drop(number, func(c Candidate) bool { return c.From == "" && from == "" || c.From != "" && c.owner() == owner })
+		}
 	}
 }
 
-func (b *Buffer) drop(number uint64, from peer.ID) {
+// owners are whom the candidates of a source are charged to.
+func (b *Buffer) owners(from peer.ID) (owners []fair.Owner) {
+	for _, slot := range b.slots {
+		for _, c := range slot {
+			if c.From == from && !slices.Contains(owners, c.owner()) {
+				owners = append(owners, c.owner())
+			}
+		}
+	}
+	return owners
+}
+
+// drop drops the first candidate for number that is.
+func (b *Buffer) drop(number uint64, is func(Candidate) bool) {
 	slot := b.slots[number]
-	i := slices.IndexFunc(slot, func(c Candidate) bool { return c.From == from })
+	i := slices.IndexFunc(slot, is)
 	if i < 0 {
 		return
 	}
@@ -161,12 +166,12 @@ func (b *Buffer) Advance(next uint64) {
 }
 
 func (b *Buffer) count(c Candidate, size int) {
-	b.bytes += size
-	if b.share[c.From] += size; b.share[c.From] == 0 {
-		delete(b.share, c.From)
+	if c.From == "" {
+		b.own += size
+		return
 	}
-}
-
-func brought(slot []Candidate, from peer.ID) bool {
-	return slices.ContainsFunc(slot, func(c Candidate) bool { return c.From == from })
+	b.peers.Add(c.owner(), size)
+	if c.Parked {
+		b.parked.Add(c.owner(), size)
+	}
 }

@@ -189,7 +189,7 @@ func readBlock(s *stream.Stream, number, limit uint64) (*common.Block, int, erro
 	defer release()
 	raw := c.Data
 	for uint64(len(raw)) < size {
-		if time.Since(start) > Protocol.Deadline+time.Duration(len(raw))*time.Second/minRate {
+		if time.Since(start) > patience(len(raw)) {
 			return nil, 0, fmt.Errorf("%w: %d bytes of block %d in %s", errSlow, len(raw), number, time.Since(start))
 		}
 		c.Reset()

@@ -5,27 +5,38 @@ package blocksync
 import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/blocksync/pb"
+	"github.com/weft-p2p/weft/internal/fair"
 )
 
 // What tests see of the inside.
 const (
-	MaxCandidates = maxCandidates
-	MaxBuffered   = maxBuffered
-	FetchBlocks   = fetchBlocks
-	FetchParallel = fetchParallel
-	FetchPerPeer  = fetchPerPeer
-	FetchUrgent   = fetchUrgent
-	MaxHolders    = maxHolders
-	SourceGrace   = sourceGrace
-	HedgeMin      = hedgeMin
-	HedgeMax      = hedgeMax
-	PenaltyMin    = penaltyMin
-	PenaltyMax    = penaltyMax
-	LieFailures   = lieFailures
-	GiveUp        = giveUp
-	BlockSlack    = blockSlack
-	MinRate       = minRate
-	PendingWait   = pendingWait
+	MaxCandidates  = maxCandidates
+	MaxBuffered    = maxBuffered
+	MaxParked      = maxParked
+	ParkedEach     = parkedEach
+	FetchBlocks    = fetchBlocks
+	FetchParallel  = fetchParallel
+	FetchPerPeer   = fetchPerPeer
+	FetchUrgent    = fetchUrgent
+	MaxHolders     = maxHolders
+	SourceGrace    = sourceGrace
+	HedgeMin       = hedgeMin
+	HedgeMax       = hedgeMax
+	PenaltyMin     = penaltyMin
+	PenaltyMax     = penaltyMax
+	LieFailures    = lieFailures
+	GiveUp         = giveUp
+	StallDecay     = stallDecay
+	UploadBytes    = uploadBytes
+	UploadLeast    = uploadLeast
+	UploadTurn     = uploadTurn
+	UploadWait     = uploadWait
+	UploadEach     = uploadEach
+	UploadOrg      = uploadOrg
+	UploadOrgBytes = uploadOrgBytes
+	BlockSlack     = blockSlack
+	MinRate        = minRate
+	PendingWait    = pendingWait
 )
 
 // Underway are the fetches that a planner has started and that are not done.
@@ -36,11 +47,19 @@ func (p *Planner) Underway() (fetches []Fetch) {
 	return fetches
 }
 
+// Charge says whom peers count as.
+func (p *Planner) Charge(owner func(peer.ID) fair.Owner) { p.owner = owner }
+
 // Holders is how many peers' claims are remembered.
 func (p *Planner) Holders() int { return len(p.holders) }
 
 // Bytes is what the candidates in a buffer add up to, and those of one source.
-func (b *Buffer) Bytes(of peer.ID) (all, share int) { return b.bytes, b.share[of] }
+func (b *Buffer) Bytes(of peer.ID) (all, share int) {
+	if all = b.own + b.peers.All(); of == "" {
+		return all, b.own
+	}
+	return all, b.peers.Of(Candidate{From: of}.owner())
+}
 
 // CheckChunk and DecodeBlock are what a client checks of an answer.
 func CheckChunk(c *pb.Chunk, number, size, have uint64) error {

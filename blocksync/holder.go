@@ -4,9 +4,11 @@ package blocksync
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/fair"
 )
 
 const (
@@ -22,12 +24,11 @@ const (
 
 // holder is what the planner knows of a peer.
 type holder struct {
-	height   uint64 // it says that it has all blocks below
-	failures int    // since one of its blocks was committed
-	proved   int    // how often blocks of its were committed
-	barred   time.Time
-	seen     uint64 // order of the last sign of life: the latest is asked first
-	sentOn   int    // how often it sent us to somebody else since one of its blocks was committed
+	*account
+	owner  fair.Owner
+	height uint64 // it says that it has all blocks below
+	seen   uint64 // order of the last sign of life: the latest is asked first
+	sentOn int    // how often it sent us to somebody else since one of its blocks was committed
 }
 
 // done takes the end of a fetch. What the peer says of its height replaces what it claimed before the fetch was started. A
@@ -51,9 +52,7 @@ func (h *holder) done(now time.Time, f *flight, r Result) {
 }
 
 func (h *holder) fail(now time.Time, n int) {
-	h.failures = min(h.failures+n, 16)
-	h.barred = now.Add(min(penaltyMax, penaltyMin<<(h.failures-1)))
-	if h.failures >= giveUp {
+	if h.account.fail(now, n); h.failures >= giveUp {
 		h.height = 0
 	}
 }
@@ -67,40 +66,62 @@ func (p *Planner) Have(now time.Time, id peer.ID, height uint64) {
 		}
 		h = &holder{}
 		p.holders[id] = h
+	} else {
+		p.places.Add(h.owner, -1)
 	}
 	p.signs++
+	h.owner, h.account = p.owner(id), p.account(id)
+	p.places.Add(h.owner, 1)
 	h.seen, h.height = p.signs, max(h.height, height)
 	p.note(now)
 }
 
-// forgetWorst forgets the peer that we can best do without: one that failed most, of these one that gave us least, of these
-// the one that we have not heard of for longest.
+// forgetWorst forgets the peer that we can best do without: of the organization and the identity that have most, one that
+// failed most, of these one that gave us least, of these the one that we have not heard of for longest.
 func (p *Planner) forgetWorst() {
 	var worst peer.ID
 	var w *holder
 	for id, h := range p.holders {
-		if w == nil || cmp.Or(cmp.Compare(h.failures, w.failures), cmp.Compare(w.proved, h.proved), cmp.Compare(w.seen, h.seen)) > 0 {
+		if w == nil || cmp.Or(p.places.Larger(w.owner, h.owner), cmp.Compare(h.failures, w.failures), cmp.Compare(w.proved, h.proved), cmp.Compare(w.seen, h.seen)) > 0 {
 			worst, w = id, h
 		}
 	}
-	delete(p.holders, worst)
+	p.Gone(worst)
 }
 
-// Gone forgets a peer: it has left, or may not be asked any more.
-func (p *Planner) Gone(id peer.ID) { delete(p.holders, id) }
+// Gone forgets what a peer claims: it has left, or may not be asked any more. How it served us is remembered.
+func (p *Planner) Gone(id peer.ID) {
+	if h := p.holders[id]; h != nil {
+		p.places.Add(h.owner, -1)
+		delete(p.holders, id)
+	}
+}
 
 // Lied records that a block of this peer did not verify.
 func (p *Planner) Lied(now time.Time, id peer.ID) {
 	if h := p.holders[id]; h != nil {
 		h.fail(now, lieFailures)
+		return
 	}
+	p.account(id).fail(now, lieFailures)
 }
 
 // Proved records that a block of this peer was committed.
 func (p *Planner) Proved(id peer.ID) {
 	if h := p.holders[id]; h != nil {
-		h.proved, h.failures, h.sentOn = h.proved+1, 0, 0
+		h.proved, h.failures, h.sentOn = h.proved+1, max(0, h.failures-1), 0
 	}
+}
+
+// Credible is the greatest height that any peer claims that has not lied and not failed often.
+func (p *Planner) Credible() uint64 {
+	var highest uint64
+	for _, h := range p.holders {
+		if h.failures < lieFailures {
+			highest = max(highest, h.height)
+		}
+	}
+	return highest
 }
 
 // Highest is the greatest height that any peer claims.
@@ -112,22 +133,43 @@ func (p *Planner) Highest() uint64 {
 	return highest
 }
 
-// pick chooses whom to ask for number: who has it, is not bringing it already and is not barred; of these who failed least,
-// then who is least busy, then who was heard of last. If all who have it are barred, wait is when the first may be asked.
+// pick chooses whom to ask for number: who has it, is not bringing it already and is not barred; of these who failed and held
+// us up least, then who is least busy, then whose organization is, then who was heard of last. If all who have it are barred,
+// wait is when the first may be asked.
 func (p *Planner) pick(now time.Time, number uint64) (best peer.ID, wait time.Time) {
+	busy := p.busy()
+	asked := p.asked(number)
 	var chosen *holder
 	for id, h := range p.holders {
 		switch {
-		case h.height <= number || p.busy(id) >= fetchPerPeer || p.asking(id, number):
+		case h.height <= number || busy.Of(h.owner) >= fetchPerPeer || brings(asked, h.owner):
 		case now.Before(h.barred):
 			wait = earlier(wait, h.barred)
-		case chosen == nil || p.preferred(id, h, best, chosen):
+		case chosen == nil || p.preferred(now, &busy, h, chosen):
 			best, chosen = id, h
 		}
 	}
 	return best, wait
 }
 
-func (p *Planner) preferred(a peer.ID, ha *holder, b peer.ID, hb *holder) bool {
-	return cmp.Or(cmp.Compare(ha.failures, hb.failures), cmp.Compare(p.busy(a), p.busy(b)), cmp.Compare(hb.seen, ha.seen)) < 0
+func (p *Planner) preferred(now time.Time, busy *fair.Tally, a, b *holder) bool {
+	return cmp.Or(
+		cmp.Compare(a.blame(now, p.pace), b.blame(now, p.pace)),
+		cmp.Compare(busy.Of(a.owner), busy.Of(b.owner)),
+		cmp.Compare(busy.Org(a.owner.Org), busy.Org(b.owner.Org)),
+		cmp.Compare(b.seen, a.seen),
+	) < 0
+}
+
+// busy is how many requests are under way at whom.
+func (p *Planner) busy() (t fair.Tally) {
+	for _, f := range p.flights {
+		t.Add(f.owner, 1)
+	}
+	return t
+}
+
+// brings says whether an identity was asked already.
+func brings(asked []*flight, o fair.Owner) bool {
+	return slices.ContainsFunc(asked, func(f *flight) bool { return f.owner == o })
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/internal/block"
+	"github.com/weft-p2p/weft/internal/fair"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -57,29 +58,48 @@ func (s *Sync) submit(c Candidate) (Outcome, <-chan struct{}, error) {
 	return outcome, s.moved, nil
 }
 
-// Offer hands over a block that a peer brought. It never waits; what is not stored can be fetched again.
-func (s *Sync) Offer(b *common.Block, from peer.ID) Outcome {
+// Offer hands over a block that a peer brought: that we asked for, or whose header has been verified. It never waits; what is
+// not stored can be fetched again.
+func (s *Sync) Offer(b *common.Block, from peer.ID) Outcome { return s.offer(b, from, false) }
+
+// Park hands over a block that nobody asked for and that does not link to a header that we know, yet. It is tried at its
+// turn. What a peer has to park that has lied lately is not taken.
+func (s *Sync) Park(b *common.Block, from peer.ID) Outcome { return s.offer(b, from, true) }
+
+func (s *Sync) offer(b *common.Block, from peer.ID, parked bool) Outcome {
 	c, err := candidate(b, from)
 	if err != nil {
 		return Unusable
 	}
-	outcome := s.offer(c)
+	c.Parked, c.Owner = parked, s.ownerOf(from)
+	outcome := s.store(c)
 	if outcome == Stale {
 		s.late(c)
 	}
 	return outcome
 }
 
-func (s *Sync) offer(c Candidate) Outcome {
+func (s *Sync) store(c Candidate) Outcome {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	outcome := s.buffer.Add(c)
+	outcome := Full
+	if !c.Parked || !s.planner.distrusts(c.From) {
+		outcome = s.buffer.Add(c)
+	}
 	if outcome == Stored {
 		s.stored(c.Block.Header.Number)
 		wake(s.replan)
 	}
 	s.metrics.buffered(s.buffer.Len())
 	return outcome
+}
+
+// ownerOf is whom a peer counts as.
+func (s *Sync) ownerOf(id peer.ID) fair.Owner {
+	if s.Owner == nil {
+		return alone(id)
+	}
+	return s.Owner(id)
 }
 
 // candidate takes from b what is vouched for, and leaves b alone: metadata is normalized, and fields that protobuf does not

@@ -3,10 +3,12 @@
 package blocksync
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/fair"
 )
 
 // Judgements of the planner.
@@ -14,7 +16,7 @@ const (
 	// fetchBlocks is how many blocks one request asks for at most, and fetchBytes how many bytes, about: big blocks are asked
 	// for one by one, so that several peers bring them at the same time. A server may answer with fewer, and stops at 8 MiB.
 	fetchBlocks, fetchBytes = 16, 2 << 20
-	// fetchParallel is how many requests are under way at one time, fetchPerPeer how many of them at one peer: with a round
+	// fetchParallel is how many requests are under way at one time, fetchPerPeer how many of them at one identity: with a round
 	// trip of 50 ms and blocks of 160 KB this keeps some 20 MB in flight, more than a gigabit link holds.
 	fetchParallel, fetchPerPeer = 8, 2
 	// fetchUrgent is how many requests for the next block may be under way beyond fetchParallel, so that peers that take
@@ -49,6 +51,10 @@ type Result struct {
 // flight is a fetch under way.
 type flight struct {
 	Fetch
+	owner fair.Owner
+	held  bool // the chain has waited for it in vain
+	start time.Time
+	got   int       // blocks that came in
 	since time.Time // when it was started, or its last block came in
 	signs uint64    // signs of life before it was started
 }
@@ -58,19 +64,23 @@ func (f *flight) covers(number uint64) bool { return f.From <= number && number 
 // Planner decides which missing blocks to ask whom. It knows who claims to have what, what is in the buffer or under way, and
 // who failed. It is pure: no clock, no goroutine; every call gives the time. One goroutine or lock at a time.
 type Planner struct {
-	next    uint64                   // first number not committed
-	have    func(number uint64) bool // is there a candidate already
-	holders map[peer.ID]*holder
-	flights []*flight
-	signs   uint64
-	behind  time.Time // since when somebody has been ahead without progress of ours; zero if nobody is
-	full    bool      // the buffer refused a block, and nothing was committed since
-	size    int       // of the blocks that are to come, in bytes, as far as can be guessed
+	next     uint64                   // first number not committed
+	have     func(number uint64) bool // is there a candidate already
+	owner    func(peer.ID) fair.Owner // whom a peer counts as
+	holders  map[peer.ID]*holder
+	places   fair.Tally // of holders
+	accounts *accounts
+	flights  []*flight
+	signs    uint64
+	behind   time.Time     // since when somebody has been ahead without progress of ours; zero if nobody is
+	pace     time.Duration // how long a block of a fetch takes at those who are fast; 0: unknown
+	full     bool          // the buffer refused a block, and nothing was committed since
+	size     int           // of the blocks that are to come, in bytes, as far as can be guessed
 }
 
 // NewPlanner makes a planner for a chain whose next number is next. have says whether a candidate for a number waits.
 func NewPlanner(next uint64, have func(uint64) bool) *Planner {
-	return &Planner{next: next, have: have, holders: map[peer.ID]*holder{}}
+	return &Planner{next: next, have: have, owner: alone, holders: map[peer.ID]*holder{}, accounts: newAccounts()}
 }
 
 // Committed records progress: all blocks below next are committed.
@@ -99,6 +109,7 @@ func (p *Planner) Progress(now time.Time, f Fetch) {
 	for _, flying := range p.flights {
 		if flying.Fetch == f {
 			flying.since = now
+			flying.got++
 		}
 	}
 }
@@ -112,6 +123,7 @@ func (p *Planner) Done(now time.Time, f Fetch, r Result) {
 	flying := p.flights[i]
 	p.flights = slices.Delete(p.flights, i, i+1)
 	p.full = p.full || r.Full
+	p.paced(now, flying, r)
 	if h := p.holders[f.Peer]; h != nil {
 		h.done(now, flying, r)
 	}
@@ -165,22 +177,17 @@ func (p *Planner) hedge(now time.Time) (fetches []Fetch, again time.Time) {
 	if len(asked) == 0 || p.have(p.next) || p.slots(p.next) <= 0 {
 		return nil, time.Time{}
 	}
-	due, to := time.Time{}, asked[0].To
-	for _, f := range asked {
-		if f.since.After(due) {
-			due = f.since
-		}
-		to = min(to, f.To)
-	}
-	if due = due.Add(min(hedgeMax, hedgeMin<<min(len(asked)-1, 8))); now.Before(due) {
+	due := p.holdUp(now, asked)
+	id, wait := p.pick(now, p.next)
+	if now.Before(due) && !p.better(now, id, asked) {
 		return nil, due
 	}
-	id, wait := p.pick(now, p.next)
 	if id == "" {
 		return nil, wait
 	}
+	to := slices.MinFunc(asked, func(a, b *flight) int { return cmp.Compare(a.To, b.To) }).To
 	f := Fetch{Peer: id, From: p.next, To: p.next}
-	for f.To < min(to, p.holders[id].height-1) && !p.have(f.To+1) && !p.asking(id, f.To+1) {
+	for f.To < min(to, p.holders[id].height-1) && !p.have(f.To+1) && !brings(p.asked(f.To+1), p.holders[id].owner) {
 		f.To++
 	}
 	return []Fetch{p.start(now, f)}, now.Add(hedgeMin)
@@ -210,23 +217,8 @@ func (p *Planner) asked(number uint64) (flights []*flight) {
 	return flights
 }
 
-// asking says whether a peer was asked for a number and has not answered.
-func (p *Planner) asking(id peer.ID, number uint64) bool {
-	return slices.ContainsFunc(p.flights, func(f *flight) bool { return f.Peer == id && f.covers(number) })
-}
-
-// busy is how many requests are under way at a peer.
-func (p *Planner) busy(id peer.ID) (n int) {
-	for _, f := range p.flights {
-		if f.Peer == id {
-			n++
-		}
-	}
-	return n
-}
-
 func (p *Planner) start(now time.Time, f Fetch) Fetch {
-	p.flights = append(p.flights, &flight{Fetch: f, since: now, signs: p.signs})
+	p.flights = append(p.flights, &flight{Fetch: f, owner: p.holders[f.Peer].owner, start: now, since: now, signs: p.signs})
 	return f
 }
 

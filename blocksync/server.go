@@ -4,7 +4,9 @@ package blocksync
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -89,7 +91,7 @@ func (s *Sync) serve(ctx context.Context, st *stream.Stream, q *pb.Request) erro
 	}
 	blocks := span{q.From, min(q.To, height-1)}
 	size := s.estimate(blocks)
-	instead, err := s.uploads.enter(ctx, st.Remote(), blocks, size)
+	turn, instead, err := s.uploads.enter(ctx, st.Remote(), blocks, size)
 	switch {
 	case err != nil:
 		return s.respond(st, pb.Status_STATUS_UNAVAILABLE, height)
@@ -98,7 +100,7 @@ func (s *Sync) serve(ctx context.Context, st *stream.Stream, q *pb.Request) erro
 		return st.Write(&pb.Response{Status: pb.Status_STATUS_ELSEWHERE, Height: height, Elsewhere: []byte(instead)})
 	}
 	got, err := s.answer(ctx, st, blocks, height)
-	s.uploads.leave(st.Remote(), size, got)
+	s.uploads.leave(turn, got)
 	return err
 }
 
@@ -129,7 +131,7 @@ func (s *Sync) answer(ctx context.Context, st *stream.Stream, blocks span, heigh
 func (s *Sync) estimate(blocks span) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return int(min(uint64(s.size)*(blocks.last-blocks.first+1), ResponseBytes))
+	return int(min(uint64(s.size)*(blocks.last-blocks.first+1), max(ResponseBytes, uint64(s.size))))
 }
 
 // cutShort ends an answer because a block cannot be read or there is no memory for it. A prefix is an answer too.
@@ -177,9 +179,18 @@ func (s *Sync) awaitPending(ctx context.Context, number uint64) {
 	}
 }
 
-// send sends one block in chunks.
+// patience is how long so many bytes of a block may take, for either end.
+func patience(bytes int) time.Duration {
+	return Protocol.Deadline + time.Duration(bytes)*time.Second/minRate
+}
+
+// send sends one block in chunks. A reader that takes them at less than minRate is as slow as one that takes none.
 func send(st *stream.Stream, number uint64, raw []byte) error {
+	start := time.Now()
 	for at := 0; at < len(raw); at += ChunkBytes {
+		if took := time.Since(start); took > patience(at) {
+			return fmt.Errorf("%d bytes of block %d taken in %s: %w", at, number, took, os.ErrDeadlineExceeded)
+		}
 		chunk := &pb.Chunk{Number: number, Size: uint64(len(raw)), Data: raw[at:min(at+ChunkBytes, len(raw))]}
 		if err := st.Write(chunk); err != nil {
 			return err

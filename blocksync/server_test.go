@@ -173,8 +173,15 @@ func TestLimitsAreThoseOfTheSpec(t *testing.T) {
 		"hedgeMin": blocksync.HedgeMin.String(), "hedgeMax": blocksync.HedgeMax.String(),
 		"penaltyMin": blocksync.PenaltyMin.String(), "penaltyMax": blocksync.PenaltyMax.String(),
 		"lieFailures": number(blocksync.LieFailures), "giveUp": number(blocksync.GiveUp),
+		"stallDecay": blocksync.StallDecay.String(),
 	}, spectest.Values(t, "sync.md", "Whom to ask for what"))
 	require.Equal(t, map[string]string{
 		"Window": number(blocksync.Window), "maxCandidates": number(blocksync.MaxCandidates), "maxBuffered": number(blocksync.MaxBuffered),
+		"maxParked": number(blocksync.MaxParked), "parkedEach": number(blocksync.ParkedEach),
 	}, spectest.Values(t, "sync.md", "Reorder buffer"))
+	require.Equal(t, map[string]string{
+		"uploadBytes": number(blocksync.UploadBytes), "uploadLeast": number(blocksync.UploadLeast), "uploadWait": blocksync.UploadWait.String(),
+		"uploadTurn": blocksync.UploadTurn.String(), "uploadEach": number(blocksync.UploadEach), "uploadOrg": number(blocksync.UploadOrg),
+		"uploadOrgBytes": number(blocksync.UploadOrgBytes),
+	}, spectest.Values(t, "sync.md", "Few answers at a time"))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/weft-p2p/weft/internal/fair"
 	"github.com/weft-p2p/weft/msp/channelconfig"
 	"golang.org/x/sync/errgroup"
 )
@@ -48,6 +49,8 @@ type Config struct {
 	Verifier *channelconfig.Verifier
 	// MayAsk says whether a peer may be asked for blocks.
 	MayAsk func(peer.ID) bool
+	// Owner is whom a peer counts as: its identity and organization. Nil: every peer counts for itself.
+	Owner func(peer.ID) fair.Owner
 	// Streaming, if set, says whether our own block source delivers at the moment. While it does, peers are asked a little
 	// later for what the source is about to bring.
 	Streaming func() bool
@@ -130,6 +133,7 @@ func New(c Config) (*Sync, error) {
 		buffer: NewBuffer(height), tip: NewTip(), ending: height, due: height, inForce: c.Verifier.Bundle(), flights: map[Fetch]context.CancelFunc{},
 	}
 	s.planner = NewPlanner(height, func(number uint64) bool { return number < s.ending || s.buffer.Has(number) })
+	s.planner.owner, s.uploads.owner = s.ownerOf, s.ownerOf
 	m.height(height)
 	return s, nil
 }
@@ -180,11 +184,11 @@ func (s *Sync) Position() Position {
 	return s.at
 }
 
-// Highest is the greatest height that any peer claims, or our own.
+// Highest is the greatest height that any peer claims that has not lied and not failed often, or our own.
 func (s *Sync) Highest() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return max(s.at.Height, s.planner.Highest())
+	return max(s.at.Height, s.planner.Credible())
 }
 
 // VerifiedHeight is one more than the highest number whose header we know to be signed: committed, or on the header tip.

@@ -12,12 +12,14 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
+	"github.com/weft-p2p/weft/internal/fair"
 )
 
 // asked is a request that waits, and what became of it.
 type asked struct {
 	mu      sync.Mutex // guards all below
 	done    bool
+	turn    *waiter
 	instead peer.ID
 	err     error
 }
@@ -26,10 +28,10 @@ type asked struct {
 func ask(ctx context.Context, u *uploads, reader peer.ID, blocks span, size int) *asked {
 	a := &asked{}
 	go func() {
-		instead, err := u.enter(ctx, reader, blocks, size)
+		turn, instead, err := u.enter(ctx, reader, blocks, size)
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.done, a.instead, a.err = true, instead, err
+		a.done, a.turn, a.instead, a.err = true, turn, instead, err
 	}()
 	synctest.Wait()
 	return a
@@ -101,7 +103,7 @@ func TestUploadsSendWaitersOn(t *testing.T) {
 		third, fourth := ask(t.Context(), &u, "third", span{5, 5}, big), ask(t.Context(), &u, "fourth", span{5, 5}, big)
 		again := ask(t.Context(), &u, "first", span{5, 5}, big) // the reader itself
 
-		u.leave("first", big, &span{5, 5})
+		u.leave(first.turn, &span{5, 5})
 		synctest.Wait()
 		require.True(t, later.served(), "who waits longest gets the free place")
 		require.True(t, third.waits(), "of the others one half stays")
@@ -109,15 +111,15 @@ func TestUploadsSendWaitersOn(t *testing.T) {
 		require.True(t, other.waits(), "not to who does not have what they want")
 		require.True(t, again.waits(), "nor to themselves")
 
-		u.leave("second", big, nil) // it broke off
+		u.leave(second.turn, nil) // it broke off
 		synctest.Wait()
 		require.True(t, other.served())
 		require.True(t, again.waits())
-		u.leave("later", big, nil)
+		u.leave(later.turn, nil)
 		synctest.Wait()
 		require.True(t, third.served())
-		u.leave("third", big, nil)
-		u.leave("other", big, nil)
+		u.leave(third.turn, nil)
+		u.leave(other.turn, nil)
 		synctest.Wait()
 		require.True(t, again.served())
 		require.Equal(t, 1, u.active)
@@ -128,9 +130,12 @@ func TestUploadsSendWaitersOn(t *testing.T) {
 func TestUploadsGiveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var u uploads
-		for _, id := range []peer.ID{"a", "b"} {
-			require.True(t, ask(t.Context(), &u, id, span{1, 1}, uploadBytes).served())
-		}
+		a, b := ask(t.Context(), &u, "a", span{1, 1}, uploadBytes), ask(t.Context(), &u, "b", span{1, 1}, uploadBytes)
+		require.True(t, a.served() && b.served())
+		u.mu.Lock()
+		a.turn.timer.Stop() // they have all the time that they need
+		b.turn.timer.Stop()
+		u.mu.Unlock()
 		ctx, cancel := context.WithCancel(t.Context())
 		left, patient := ask(ctx, &u, "left", span{1, 1}, 1), ask(t.Context(), &u, "patient", span{1, 1}, 1)
 		cancel()
@@ -143,9 +148,71 @@ func TestUploadsGiveUp(t *testing.T) {
 		synctest.Wait()
 		require.ErrorIs(t, patient.failed(), errBusy)
 		require.Empty(t, u.waiting)
-		u.leave("a", uploadBytes, nil)
-		u.leave("b", uploadBytes, nil)
+		u.leave(a.turn, nil)
+		u.leave(b.turn, nil)
 		require.Zero(t, u.active)
 		require.Zero(t, u.bytes)
+	})
+}
+
+// TestUploadsOfSlowReaders: readers that never finish, of one organization and as many identities as it likes, keep nobody
+// waiting for longer than a turn.
+func TestUploadsOfSlowReaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := uploads{owner: func(id peer.ID) fair.Owner {
+			if id[0] == 'h' {
+				return fair.Owner{Org: "A", Identity: string(id)}
+			}
+			return fair.Owner{Org: "B", Identity: string(id[:2])}
+		}}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer synctest.Wait()
+		defer cancel()
+		var slow []*asked
+		for i := range 100 {
+			slow = append(slow, ask(ctx, &u, peer.ID(fmt.Sprintf("s%d-%d", i%10, i)), span{1, 1}, uploadBytes))
+		}
+		for i := range 20 {
+			start := time.Now()
+			a := ask(ctx, &u, peer.ID(fmt.Sprint("honest", i)), span{1, 1}, uploadBytes)
+			for a.waits() {
+				time.Sleep(10 * time.Millisecond)
+				require.LessOrEqual(t, time.Since(start), uploadTurn+10*time.Millisecond, "reader %d", i)
+			}
+			require.True(t, a.served())
+			u.leave(a.turn, nil)
+		}
+		served := 0
+		for _, a := range slow {
+			if a.served() {
+				served++
+			}
+		}
+		require.LessOrEqual(t, served, uploadOrg)
+		require.LessOrEqual(t, u.held.Org("B"), uploadOrgBytes)
+	})
+}
+
+// TestUploadsOfOneIdentity: its host keys have two answers together, and its organization has no more bytes than it may.
+func TestUploadsOfOneIdentity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		identity := "one"
+		u := uploads{owner: func(peer.ID) fair.Owner { return fair.Owner{Org: "A", Identity: identity} }}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer synctest.Wait()
+		defer cancel()
+		served := 0
+		for i := range 1000 {
+			if ask(ctx, &u, peer.ID(fmt.Sprint(i)), span{1, 1}, 1).served() {
+				served++
+			}
+		}
+		require.Equal(t, uploadEach, served)
+		identity = "two"
+		require.True(t, ask(ctx, &u, "two", span{1, 1}, uploadBytes/2).served())
+		identity = "three"
+		time.Sleep(2 * uploadTurn)
+		big := ask(ctx, &u, "three", span{1, 1}, uploadOrgBytes)
+		require.True(t, big.waits(), "with what the others have it would be too much")
 	})
 }
