@@ -8,6 +8,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ var errCut = errors.New("integration: the ordering service is out of reach")
 
 // ordering is the ordering service. Its ledger outlives it.
 type ordering struct {
+	org     *devnet.Org
 	config  orderer.Config
 	orderer *orderer.Orderer
 	blocks  *orderer.Memory
@@ -49,7 +51,7 @@ func (n *testNet) newOrdering() (*ordering, *common.Block) {
 	require.NoError(n.t, err)
 	local, err := identity.Local()
 	require.NoError(n.t, err)
-	o := &ordering{blocks: orderer.NewMemory(), conns: map[int][]net.Conn{}, off: map[int]bool{}}
+	o := &ordering{org: org, blocks: orderer.NewMemory(), conns: map[int][]net.Conn{}, off: map[int]bool{}}
 	o.config = orderer.Config{Genesis: genesis, Identity: local.Signer, TLS: pair, Ledger: o.blocks, Log: n.log}
 	return o, genesis
 }
@@ -127,9 +129,18 @@ func (n *testNet) order(blocks, size int, interval time.Duration) {
 
 // configure orders a config block.
 func (n *testNet) configure(changes ...devnet.Change) {
-	next, err := devnet.Update(n.orderer.Bundle().Config(), changes...)
+	current := n.orderer.Bundle().Config()
+	next, err := devnet.Update(current, changes...)
 	require.NoError(n.t, err)
-	_, err = n.orderer.Configure(context.Background(), next)
+	var admins []devnet.Signer
+	for _, org := range append(slices.Clone(n.orgs), n.org) {
+		signers, err := org.Administrators(time.Now())
+		require.NoError(n.t, err)
+		admins = append(admins, signers...)
+	}
+	update, err := devnet.UpdateEnvelope(channelName, current, next, time.Now(), nil, admins...)
+	require.NoError(n.t, err)
+	_, err = n.orderer.Configure(context.Background(), next, update)
 	require.NoError(n.t, err)
 }
 

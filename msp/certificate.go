@@ -46,24 +46,15 @@ func wellFormedCertificate(data []byte) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse certificate: %w", err)
 	}
-	if err := canonicalSignature(cert); err != nil {
-		return nil, err
+	if isECDSA(cert.SignatureAlgorithm) && !isCanonical(cert.Signature) {
+		return nil, errors.New("certificate signature is not in canonical DER")
 	}
 	return canonicalCertificate(cert)
 }
 
-func canonicalSignature(cert *x509.Certificate) error {
-	if !isECDSA(cert.SignatureAlgorithm) {
-		return nil
-	}
-	der, err := reencode(cert.Signature)
-	if err != nil {
-		return fmt.Errorf("certificate signature: %w", err)
-	}
-	if !bytes.Equal(der, cert.Signature) {
-		return errors.New("certificate signature is not in canonical DER")
-	}
-	return nil
+func isCanonical(sig []byte) bool {
+	der, err := reencode(sig)
+	return err == nil && bytes.Equal(der, sig)
 }
 
 // signedCertificate is the outer SEQUENCE of RFC 5280, section 4.1.
@@ -72,9 +63,11 @@ type signedCertificate struct {
 	Signature      asn1.BitString
 }
 
-// canonicalCertificate rewrites an ECDSA certificate signature to canonical DER
-// in low-S form, as Fabric does before it uses a certificate: otherwise anybody
-// could turn one certificate into two that hash differently, and vote twice.
+// canonicalCertificate rewrites an ECDSA certificate signature to low-S form, as
+// Fabric does before it uses a certificate: otherwise anybody could turn one
+// certificate into two that hash differently, and vote twice. A signature that is
+// not in canonical DER stays as it is: Fabric verifies it before it rewrites it,
+// and Go's verifier, here as there, refuses it.
 //
 // Fabric takes the curve from the issuer's key. Here no issuer is at hand, and
 // none is needed: R and S are spread evenly below the order, so that the
@@ -89,7 +82,7 @@ func canonicalCertificate(cert *x509.Certificate) (*x509.Certificate, error) {
 		return nil, fmt.Errorf("certificate signature: %w", err)
 	}
 	curve := issuerCurve(rs)
-	if curve == nil {
+	if curve == nil || !isCanonical(cert.Signature) {
 		return cert, nil // no key verifies it
 	}
 	sig, err := lowS(curve, cert.Signature)

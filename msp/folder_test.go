@@ -90,7 +90,7 @@ func TestLoadRealFolder(t *testing.T) {
 func TestLoadEverything(t *testing.T) {
 	dir, ca, peer := mspFolder(t)
 	inner := ca.intermediate(t, "inner")
-	member := inner.issue(t, "member", unit("peer"))
+	member := inner.issue(t, "member", unit("peer", "sales"))
 	tls := rootCA(t, "tls")
 	write(t, dir, "tlscacerts/tls.pem", tls.pem)
 	write(t, dir, "intermediatecerts/inner.pem", inner.pem)

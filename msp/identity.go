@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	mspproto "github.com/hyperledger/fabric-protos-go-apiv2/msp"
@@ -80,6 +81,18 @@ func parseIdentity(serialized []byte, certificate func([]byte) (*x509.Certificat
 // then gives the certificate in plain PEM, whatever surrounds it in certPEM.
 // Errors are ErrMalformed.
 func NewIdentity(mspID string, certPEM []byte) (*Identity, error) {
+	id, err := identityOf(mspID, certPEM)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(id.serialized); n > MaxIdentity {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrMalformed, n, MaxIdentity)
+	}
+	return id, nil
+}
+
+// identityOf is NewIdentity without a limit.
+func identityOf(mspID string, certPEM []byte) (*Identity, error) {
 	cert, err := firstCertificate(certPEM)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -90,9 +103,6 @@ func NewIdentity(mspID string, certPEM []byte) (*Identity, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: encode: %w", ErrMalformed, err)
-	}
-	if len(serialized) > MaxIdentity {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrMalformed, len(serialized), MaxIdentity)
 	}
 	return newIdentity(mspID, cert, serialized)
 }
@@ -154,8 +164,12 @@ func (id *Identity) ValidAt(now time.Time) error {
 // P-224 to P-521 over SHA-256 with S in the lower half of the order, or Ed25519
 // over msg itself. The error is ErrSignature.
 func (id *Identity) Verify(msg, sig []byte) error {
-	return verifySignature(id.cert.PublicKey, msg, sig)
+	return verifySignature(id.cert.PublicKey, sha256.Sum256, msg, sig)
 }
+
+// LogValue is String: loggers that look into values find no key in what embeds an
+// identity.
+func (id *Identity) LogValue() slog.Value { return slog.StringValue(id.String()) }
 
 // String names the identity for logs: MSP ID and common name.
 func (id *Identity) String() string {

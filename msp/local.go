@@ -28,13 +28,18 @@ type Local struct {
 // public key). The MSP follows the newest rules, as Fabric's local MSP does.
 // Every error names the file and what to do about it. Expiry is not checked:
 // ask Signer.ValidAt.
-func Load(dir, mspID string) (*Local, error) {
+func Load(dir, mspID string) (*Local, error) { return LoadWithKey(dir, mspID, nil) }
+
+// LoadWithKey is Load with a private key that is not in keystore/, such as one
+// that an HSM keeps. The error is ErrKeyMismatch when it is not the key of the
+// certificate in signcerts/. With a nil key it is Load.
+func LoadWithKey(dir, mspID string, key crypto.Signer) (*Local, error) {
 	conf, notes, err := loadConfig(dir, mspID)
 	if err != nil {
 		return nil, err
 	}
 	f := &folder{dir: dir, notes: notes}
-	signer, err := f.signer(mspID)
+	signer, err := f.signer(mspID, key)
 	if err != nil {
 		return nil, fmt.Errorf("msp: load %s: %w", mspID, err)
 	}
@@ -62,7 +67,7 @@ func NewLocal(conf *mspproto.FabricMSPConfig, signer *SigningIdentity) (*Local, 
 	return &Local{MSP: m, Signer: signer, Config: conf}, nil
 }
 
-func (f *folder) signer(mspID string) (*SigningIdentity, error) {
+func (f *folder) signer(mspID string, key crypto.Signer) (*SigningIdentity, error) {
 	certs := f.files("signcerts")
 	if f.err != nil {
 		return nil, f.err
@@ -74,9 +79,10 @@ func (f *folder) signer(mspID string) (*SigningIdentity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: replace the file", filepath.Join(f.dir, certs[0].name), err)
 	}
-	key, err := f.key(id.cert.PublicKey, certs[0].name)
-	if err != nil {
-		return nil, err
+	if key == nil {
+		if key, err = f.key(id.cert.PublicKey, certs[0].name); err != nil {
+			return nil, err
+		}
 	}
 	return NewSigningIdentity(mspID, certs[0].data, key)
 }

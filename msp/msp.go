@@ -60,6 +60,7 @@ const validated = 1024
 type MSP struct {
 	id       string
 	version  Version
+	digest   digestFunc // of signed messages, nil when the hash family is unknown
 	cas      *authorities
 	crls     []*revocations
 	units    map[string][]certifier // organizational unit -> accepted certifiers
@@ -90,10 +91,12 @@ func (m *MSP) setup(conf *mspproto.FabricMSPConfig) (err error) {
 	if m.valid, err = lru.New[[32]byte, certifier](validated); err != nil {
 		return err
 	}
-	if err := hashFamily(conf.GetCryptoConfig()); err != nil {
-		return err
+	m.digest = digestOf(conf.GetCryptoConfig())
+	newHash := identityHash(conf.GetCryptoConfig())
+	if newHash == nil {
+		return fmt.Errorf("identity hash function %q is not known", conf.GetCryptoConfig().GetIdentityIdentifierHashFunction())
 	}
-	if m.cas, err = newAuthorities(conf.GetRootCerts(), conf.GetIntermediateCerts()); err != nil {
+	if m.cas, err = newAuthorities(conf.GetRootCerts(), conf.GetIntermediateCerts(), newHash); err != nil {
 		return err
 	}
 	if m.crls, err = parseCRLs(conf.GetRevocationList()); err != nil {
@@ -109,18 +112,6 @@ func (m *MSP) setup(conf *mspproto.FabricMSPConfig) (err error) {
 		return err
 	}
 	return m.setupAdmins(conf.GetAdmins())
-}
-
-// hashFamily refuses what no Fabric network is known to use, rather than
-// computing other signatures than the peers do.
-func hashFamily(c *mspproto.FabricCryptoConfig) error {
-	if f := c.GetSignatureHashFamily(); f != "" && f != "SHA2" {
-		return fmt.Errorf("signature hash family %q, only SHA2 is supported", f)
-	}
-	if f := c.GetIdentityIdentifierHashFunction(); f != "" && f != "SHA256" {
-		return fmt.Errorf("identity hash function %q, only SHA256 is supported", f)
-	}
-	return nil
 }
 
 // checkRevokedCAs refuses a configuration whose own revocation lists name one
@@ -157,11 +148,12 @@ func (m *MSP) setupTLS(roots, intermediates [][]byte) error {
 
 // setupAdmins reads the listed administrators. Since 1.4.3 there must be one,
 // or an OU that makes administrators; where NodeOUs are on they must carry the
-// client or admin OU, elsewhere they must be valid.
+// client or admin OU, elsewhere they must be valid. Before 1.4.3 and with NodeOUs
+// they must be valid clients.
 func (m *MSP) setupAdmins(certs [][]byte) error {
 	m.admins = make(map[[32]byte]struct{}, len(certs))
 	for i, pem := range certs {
-		id, err := NewIdentity(m.id, pem)
+		id, err := identityOf(m.id, pem)
 		if err != nil {
 			return fmt.Errorf("administrator %d: %w", i+1, err)
 		}
@@ -177,19 +169,19 @@ func (m *MSP) setupAdmins(certs [][]byte) error {
 }
 
 func (m *MSP) checkAdmin(id *Identity) error {
-	if _, err := m.cas.chain(id.cert); err != nil {
-		return refusal(id, err)
-	}
 	switch {
 	case !m.nodes.enabled:
 		return m.Validate(id)
 	case m.version < V1_4_3:
 		return m.hasRole(id, mspproto.MSPRole_CLIENT)
-	case m.nodes.match(id, mspproto.MSPRole_CLIENT) == nil:
-		return nil
-	default:
-		return m.nodes.match(id, mspproto.MSPRole_ADMIN)
 	}
+	if _, err := m.cas.certification(id.cert); err != nil {
+		return refusal(id, err)
+	}
+	if m.nodes.match(id, mspproto.MSPRole_CLIENT) == nil {
+		return nil
+	}
+	return m.nodes.match(id, mspproto.MSPRole_ADMIN)
 }
 
 // ID returns the MSP ID of the organization.

@@ -72,12 +72,15 @@ func TestNewRefuses(t *testing.T) {
 		"admin without NodeOUs, invalid": {func(c *mspproto.FabricMSPConfig) {
 			c.FabricNodeOus, c.Admins = nil, [][]byte{inner.pem}
 		}, "administrator 1"},
-		"SHA3": {func(c *mspproto.FabricMSPConfig) {
-			c.CryptoConfig = &mspproto.FabricCryptoConfig{SignatureHashFamily: "SHA3"}
-		}, "SHA3"},
-		"other hash": {func(c *mspproto.FabricMSPConfig) {
-			c.CryptoConfig = &mspproto.FabricCryptoConfig{IdentityIdentifierHashFunction: "SHA3_384"}
-		}, "SHA3_384"},
+		"unknown identity hash": {func(c *mspproto.FabricMSPConfig) {
+			c.CryptoConfig = &mspproto.FabricCryptoConfig{IdentityIdentifierHashFunction: "MD5"}
+		}, `"MD5" is not known`},
+		"root that another CA has issued": {func(c *mspproto.FabricMSPConfig) { c.RootCerts = [][]byte{inner.pem} }, "not self-signed"},
+		"admin of an inner CA": {func(c *mspproto.FabricMSPConfig) {
+			c.IntermediateCerts = [][]byte{inner.pem, deep.pem}
+			c.Admins = [][]byte{inner.issue(t, "a", unit("admin")).pem}
+		}, "issues CAs, not identities"},
+		"admin is a CA": {func(c *mspproto.FabricMSPConfig) { c.Admins = [][]byte{ca.intermediate(t, "a", unit("admin")).pem} }, "administrator 1"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

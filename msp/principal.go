@@ -3,7 +3,6 @@
 package msp
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -118,7 +117,7 @@ func (m *MSP) satisfiesUnit(id *Identity, principal []byte) error {
 		return err
 	}
 	named := slices.Contains(id.cert.Subject.OrganizationalUnit, unit.GetOrganizationalUnitIdentifier())
-	if !named || !bytes.Equal(c[:], unit.GetCertifiersIdentifier()) {
+	if !named || string(c) != string(unit.GetCertifiersIdentifier()) {
 		return fmt.Errorf("%w: %s is not in organizational unit %q of the certifier", ErrPrincipal, id, unit.GetOrganizationalUnitIdentifier())
 	}
 	return nil

@@ -5,16 +5,31 @@ package msp
 import (
 	"bytes"
 	"crypto/x509"
-	"encoding/pem"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"fmt"
+	"slices"
 )
 
-const pemCRL = "X509 CRL"
+var (
+	oidAuthorityKeyID = asn1.ObjectIdentifier{2, 5, 29, 35}
+	oidECDSA          = []asn1.ObjectIdentifier{ // with SHA-1, SHA-256, SHA-384, SHA-512
+		{1, 2, 840, 10045, 4, 1}, {1, 2, 840, 10045, 4, 3, 2}, {1, 2, 840, 10045, 4, 3, 3}, {1, 2, 840, 10045, 4, 3, 4},
+	}
+)
+
+// authorityKeyID is RFC 5280, section 4.2.1.1, without the parts behind the key
+// identifier, which nobody asks for.
+type authorityKeyID struct {
+	KeyID []byte `asn1:"optional,tag:0"`
+}
 
 // revocations is one revocation list, its serial numbers indexed.
 type revocations struct {
-	list    *x509.RevocationList
+	list    *pkix.CertificateList
+	issuer  []byte // authority key identifier, empty when the extension names none
+	fault   error  // no authority key identifier to be had
 	serials map[string]struct{}
 }
 
@@ -27,39 +42,62 @@ func parseCRLs(lists [][]byte) ([]*revocations, error) {
 		if err != nil {
 			return nil, fmt.Errorf("revocation list %d: %w", i+1, err)
 		}
-		crls[i] = &revocations{list: list, serials: make(map[string]struct{}, len(list.RevokedCertificateEntries))}
-		for _, entry := range list.RevokedCertificateEntries {
+		crls[i] = &revocations{list: list, serials: make(map[string]struct{}, len(list.TBSCertList.RevokedCertificates))}
+		crls[i].issuer, crls[i].fault = issuerKeyID(list)
+		for _, entry := range list.TBSCertList.RevokedCertificates {
 			crls[i].serials[entry.SerialNumber.String()] = struct{}{}
 		}
 	}
 	return crls, nil
 }
 
-func parseCRL(data []byte) (*x509.RevocationList, error) {
-	if block, _ := pem.Decode(data); block != nil && block.Type == pemCRL {
-		data = block.Bytes
-	}
-	list, err := x509.ParseRevocationList(data)
-	if err != nil || !isECDSA(list.SignatureAlgorithm) {
+// parseCRL uses Go's old reader on purpose, as Fabric does: the new one refuses
+// lists that Fabric's peers take, and a channel with one would stand still here.
+func parseCRL(data []byte) (*pkix.CertificateList, error) {
+	list, err := x509.ParseCRL(data) //lint:ignore SA1019 Fabric's reader
+	if err != nil || !isECDSAOID(list.SignatureAlgorithm.Algorithm) {
 		return list, err
 	}
-	// Go is stricter than Fabric about the form of the signature, and a list
-	// that does not verify would revoke nothing.
-	if list.Signature, err = reencode(list.Signature); err != nil {
+	// Go verifies canonical DER only, and a list that does not verify would
+	// revoke nothing.
+	sig, err := reencode(list.SignatureValue.RightAlign())
+	if err != nil {
 		return nil, err
 	}
+	list.SignatureValue = asn1.BitString{Bytes: sig, BitLength: 8 * len(sig)}
 	return list, nil
+}
+
+func isECDSAOID(algorithm asn1.ObjectIdentifier) bool {
+	return slices.ContainsFunc(oidECDSA, algorithm.Equal)
+}
+
+// issuerKeyID returns the key identifier of the list's issuer; none in an
+// extension that names the issuer in another way.
+func issuerKeyID(list *pkix.CertificateList) ([]byte, error) {
+	for _, ext := range list.TBSCertList.Extensions {
+		if !ext.Id.Equal(oidAuthorityKeyID) {
+			continue
+		}
+		var aki authorityKeyID
+		if _, err := asn1.Unmarshal(ext.Value, &aki); err != nil {
+			return nil, fmt.Errorf("a revocation list has a malformed authority key identifier: %w", err)
+		}
+		return aki.KeyID, nil
+	}
+	return nil, errors.New("a revocation list has no authority key identifier: issue it anew with one")
 }
 
 // revoked looks for cert on the lists of its issuer: a list is the issuer's
 // when its authority key identifier is the issuer's subject key identifier and
-// the issuer's key signed it; forged lists are ignored.
+// the issuer's key signed it; forged lists are ignored. A list without the
+// identifier makes every identity invalid (Fabric's rule).
 func (m *MSP) revoked(cert, issuer *x509.Certificate) error {
 	for _, crl := range m.crls {
-		if len(crl.list.AuthorityKeyId) == 0 {
-			return errors.New("a revocation list has no authority key identifier: issue it anew with one")
+		if crl.fault != nil {
+			return crl.fault
 		}
-		if !bytes.Equal(crl.list.AuthorityKeyId, issuer.SubjectKeyId) {
+		if !bytes.Equal(crl.issuer, issuer.SubjectKeyId) {
 			continue
 		}
 		if _, listed := crl.serials[cert.SerialNumber.String()]; listed && crl.signedBy(issuer) {
@@ -70,5 +108,5 @@ func (m *MSP) revoked(cert, issuer *x509.Certificate) error {
 }
 
 func (r *revocations) signedBy(ca *x509.Certificate) bool {
-	return ca.CheckSignature(r.list.SignatureAlgorithm, r.list.RawTBSRevocationList, r.list.Signature) == nil
+	return ca.CheckCRLSignature(r.list) == nil //lint:ignore SA1019 as in parseCRL
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
-	"crypto/sha256"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -20,12 +19,12 @@ var ErrSignature = errors.New("msp: bad signature")
 
 type ecdsaSignature struct{ R, S *big.Int }
 
-// verifySignature follows Fabric: ECDSA over SHA-256 of the message whatever
+// verifySignature follows Fabric: ECDSA over the digest of the message whatever
 // the curve, S in the lower half of the order; Ed25519 over the message itself.
-func verifySignature(key crypto.PublicKey, msg, sig []byte) error {
+func verifySignature(key crypto.PublicKey, digest digestFunc, msg, sig []byte) error {
 	switch k := key.(type) {
 	case *ecdsa.PublicKey:
-		return verifyECDSA(k, msg, sig)
+		return verifyECDSA(k, digest, msg, sig)
 	case ed25519.PublicKey:
 		if !ed25519.Verify(k, msg, sig) {
 			return ErrSignature
@@ -36,7 +35,10 @@ func verifySignature(key crypto.PublicKey, msg, sig []byte) error {
 	}
 }
 
-func verifyECDSA(key *ecdsa.PublicKey, msg, sig []byte) error {
+func verifyECDSA(key *ecdsa.PublicKey, digest digestFunc, msg, sig []byte) error {
+	if digest == nil {
+		return fmt.Errorf("%w: the hash family of the organization is not known", ErrSignature)
+	}
 	rs, err := parseECDSA(sig)
 	if err != nil {
 		return err
@@ -44,8 +46,8 @@ func verifyECDSA(key *ecdsa.PublicKey, msg, sig []byte) error {
 	if isHighS(key.Curve, rs.S) {
 		return fmt.Errorf("%w: S is above half the order of %s", ErrSignature, key.Params().Name)
 	}
-	digest := sha256.Sum256(msg)
-	if !ecdsa.Verify(key, digest[:], rs.R, rs.S) {
+	sum := digest(msg)
+	if !ecdsa.Verify(key, sum[:], rs.R, rs.S) {
 		return ErrSignature
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 )
 
 // Errors of signing identities.
@@ -47,6 +48,11 @@ func NewSigningIdentity(mspID string, certPEM []byte, key crypto.Signer) (*Signi
 func samePublicKey(a, b crypto.PublicKey) bool {
 	k, ok := a.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && k.Equal(b)
+}
+
+// Format prints the name, whatever the verb is: some would print the key.
+func (s SigningIdentity) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, s.String()) // fmt's own buffer takes everything
 }
 
 // Sign signs msg by Fabric's rules, so that Identity.Verify accepts it. It

@@ -98,27 +98,32 @@ func (n nodeOUs) match(id *Identity, role mspproto.MSPRole_MSPRoleType) error {
 	return nil
 }
 
-// byName returns the roles' units by name; Fabric lets a later role take over a
-// name that is used twice.
-func (n nodeOUs) byName() map[string]nodeOU {
-	units := make(map[string]nodeOU, len(n.roles))
+// nodeOUsByName returns the roles' units by name. Of a name that is used twice Fabric
+// lets the later role have it, but before 1.4.3 the client.
+func (m *MSP) nodeOUsByName() map[string]nodeOU {
+	units := make(map[string]nodeOU, len(m.nodes.roles))
 	for _, role := range []mspproto.MSPRole_MSPRoleType{
 		mspproto.MSPRole_CLIENT, mspproto.MSPRole_PEER, mspproto.MSPRole_ADMIN, mspproto.MSPRole_ORDERER,
 	} {
-		if node, ok := n.roles[role]; ok {
+		node, ok := m.nodes.roles[role]
+		if _, taken := units[node.name]; ok && (!taken || m.version >= V1_4_3) {
 			units[node.name] = node
 		}
 	}
 	return units
 }
 
-// checkUnits applies the OU rules to a certificate issued by c: with NodeOUs
-// exactly one of the roles' units, issued by the certifier configured for it;
-// without, at least one of the listed units, if any are listed.
+// checkUnits applies the OU rules to a certificate issued by c: at least one of
+// the listed units, if any are listed; and with NodeOUs exactly one of the roles'
+// units, issued by the certifier configured for it.
 func (m *MSP) checkUnits(id *Identity, c certifier) error {
-	if m.nodes.enabled {
-		return m.checkNodeOU(id, c)
+	if err := m.checkListedUnits(id, c); err != nil || !m.nodes.enabled {
+		return err
 	}
+	return m.checkNodeOU(id, c)
+}
+
+func (m *MSP) checkListedUnits(id *Identity, c certifier) error {
 	if len(m.units) == 0 {
 		return nil
 	}
@@ -131,7 +136,7 @@ func (m *MSP) checkUnits(id *Identity, c certifier) error {
 }
 
 func (m *MSP) checkNodeOU(id *Identity, c certifier) error {
-	units, found := m.nodes.byName(), 0
+	units, found := m.nodeOUsByName(), 0
 	for _, ou := range id.cert.Subject.OrganizationalUnit {
 		node, ok := units[ou]
 		if !ok {

@@ -19,6 +19,30 @@ func (m *MSP) Validate(id *Identity) error {
 	return err
 }
 
+// Recognizes reports whether the organization's MSP makes anything of the
+// identity at all, valid or not: what Fabric asks before it looks at a signature.
+// It wants one chain to a root, unless the certificate is signed by a key other
+// than ECDSA or is a self-signed CA. The error is ErrUnknownCA or ErrInvalid.
+func (m *MSP) Recognizes(id *Identity) error {
+	if m.Validate(id) == nil {
+		return nil // remembered, and it includes the other
+	}
+	if id.mspID != m.id {
+		return fmt.Errorf("%w: %s is not of %s", ErrInvalid, id, m.id)
+	}
+	if err := m.cas.recognize(id.cert); err != nil {
+		return refusal(id, err)
+	}
+	return nil
+}
+
+// Verify checks the identity's signature over msg as Identity.Verify does, with
+// the hash family of the organization: SHA2 means SHA-256 and SHA3 SHA3-256, and
+// under any other no signature is good. The error is ErrSignature.
+func (m *MSP) Verify(id *Identity, msg, sig []byte) error {
+	return verifySignature(id.cert.PublicKey, m.digest, msg, sig)
+}
+
 // IsPeer reports whether the identity is valid and may act as a peer: when
 // NodeOUs are on it must carry the peer OU, else any member may. The errors are
 // those of Validate, and ErrPrincipal.
@@ -41,14 +65,14 @@ func (m *MSP) hasRole(id *Identity, role mspproto.MSPRole_MSPRoleType) error {
 // results are remembered: nothing they depend on changes.
 func (m *MSP) certify(id *Identity) (certifier, error) {
 	if id.mspID != m.id {
-		return certifier{}, fmt.Errorf("%w: %s is not of %s", ErrInvalid, id, m.id)
+		return "", fmt.Errorf("%w: %s is not of %s", ErrInvalid, id, m.id)
 	}
 	if c, ok := m.valid.Get(id.digest); ok {
 		return c, nil
 	}
 	c, err := m.examine(id)
 	if err != nil {
-		return certifier{}, refusal(id, err)
+		return "", refusal(id, err)
 	}
 	m.valid.Add(id.digest, c)
 	return c, nil
@@ -56,29 +80,20 @@ func (m *MSP) certify(id *Identity) (certifier, error) {
 
 func (m *MSP) examine(id *Identity) (certifier, error) {
 	if err := m.supported(id.cert); err != nil {
-		return certifier{}, err
+		return "", err
 	}
-	chain, err := m.cas.chain(id.cert)
+	chain, err := m.cas.certification(id.cert)
 	if err != nil {
-		return certifier{}, err
-	}
-	if len(chain) < 2 {
-		return certifier{}, errors.New("it is a root of trust, not an identity")
-	}
-	if m.cas.isInternal(chain[1]) {
-		return certifier{}, fmt.Errorf("its issuer %q issues CAs, not identities", chain[1].Subject.CommonName)
+		return "", err
 	}
 	if err := m.revoked(id.cert, chain[1]); err != nil {
-		return certifier{}, err
+		return "", err
 	}
-	c := certifierOf(chain[1:])
+	c := m.cas.certifierOf(chain[1:])
 	return c, m.checkUnits(id, c)
 }
 
 func (m *MSP) supported(cert *x509.Certificate) error {
-	if cert.IsCA {
-		return errors.New("a CA certificate cannot be an identity")
-	}
 	switch {
 	case cert.PublicKeyAlgorithm == x509.ECDSA:
 		return nil

@@ -203,8 +203,10 @@ func TestOrganizationalUnitList(t *testing.T) {
 	require.ErrorIs(t, m.Validate(north.issue(t, "e").identity(t, testMSP)), msp.ErrInvalid)
 
 	conf.FabricNodeOus, conf.Admins = nodeOUs(), nil
-	require.NoError(t, newMSP(t, conf, msp.V1_4_3).Validate(north.issue(t, "f", unit("peer")).identity(t, testMSP)),
-		"with NodeOUs the list does not count")
+	m = newMSP(t, conf, msp.V1_4_3)
+	require.ErrorIs(t, m.Validate(north.issue(t, "f", unit("peer")).identity(t, testMSP)), msp.ErrInvalid, "the list counts beside NodeOUs")
+	require.ErrorIs(t, m.Validate(north.issue(t, "g", unit("sales")).identity(t, testMSP)), msp.ErrInvalid, "and NodeOUs beside the list")
+	require.NoError(t, m.Validate(north.issue(t, "h", unit("peer", "sales")).identity(t, testMSP)))
 }
 
 func TestNodeOUCertifier(t *testing.T) {

@@ -66,10 +66,8 @@ func (c *Chain) Next(t testing.TB, size int) *common.Block {
 // Configure adds a configuration block.
 func (c *Chain) Configure(t testing.TB, changes ...devnet.Change) {
 	t.Helper()
-	config, err := devnet.Update(c.bundle.Config(), changes...)
-	require.NoError(t, err)
-	signer := c.orderer()
-	tx, err := devnet.ConfigEnvelope(c.Channel, config, nil, signer, time.Now())
+	config, update := c.Update(t, c.bundle.Config(), changes...)
+	tx, err := devnet.ConfigEnvelope(c.Channel, config, update, c.orderer(), time.Now())
 	require.NoError(t, err)
 	last := c.Blocks[len(c.Blocks)-1]
 	b := c.unsigned(last, envelope(t, tx))

@@ -208,7 +208,13 @@ func TestVerifierFollowsUpdates(t *testing.T) {
 		config := verifier.Bundle().Config()
 		next, err := devnet.Update(config, changes...)
 		require.NoError(t, err)
-		update, err := devnet.UpdateEnvelope("mychannel", config, next, start, user)
+		var admins []devnet.Signer
+		for _, o := range append(slices.Clone(n.orgs), newcomer) {
+			signers, err := o.Administrators(start)
+			require.NoError(t, err)
+			admins = append(admins, signers...)
+		}
+		update, err := devnet.UpdateEnvelope("mychannel", config, next, start, user, admins...)
 		require.NoError(t, err)
 		envelope, err := devnet.ConfigEnvelope("mychannel", next, update, n.orderers[0], start)
 		require.NoError(t, err)

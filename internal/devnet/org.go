@@ -75,6 +75,24 @@ func NewOrg(name string, now time.Time) (*Org, error) {
 // Enroll issues an enrollment certificate with a new key to cn in the given role. ErrName when cn holds more than
 // letters, digits and @ . _ - or more than 64 characters.
 func (o *Org) Enroll(cn string, role Role, now time.Time) (*Node, error) {
+	return o.enroll(o.issuer(), cn, role, now)
+}
+
+// Administrators issues an administrator's certificate from every enrollment root, so that one of them is an
+// administrator whether a channel's configuration has the newest root yet or not.
+func (o *Org) Administrators(now time.Time) ([]Signer, error) {
+	admins := make([]Signer, 0, len(o.enrollment))
+	for _, ca := range o.enrollment {
+		node, err := o.enroll(ca, "Admin@"+o.Domain, Admin, now)
+		if err != nil {
+			return nil, err
+		}
+		admins = append(admins, node)
+	}
+	return admins, nil
+}
+
+func (o *Org) enroll(ca *authority, cn string, role Role, now time.Time) (*Node, error) {
 	if !nodeName.MatchString(cn) {
 		return nil, fmt.Errorf("%w: node %q of %s: use letters, digits and @ . _ -, at most 64", ErrName, cn, o.MSPID)
 	}
@@ -82,7 +100,7 @@ func (o *Org) Enroll(cn string, role Role, now time.Time) (*Node, error) {
 		Subject:  pkix.Name{Organization: []string{o.Domain}, OrganizationalUnit: []string{string(role)}, CommonName: cn},
 		KeyUsage: x509.KeyUsageDigitalSignature,
 	}
-	certificate, key, err := o.issuer().issue(template, now)
+	certificate, key, err := ca.issue(template, now)
 	if err != nil {
 		return nil, err
 	}

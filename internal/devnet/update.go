@@ -34,9 +34,15 @@ func Update(current *common.Config, changes ...Change) (*common.Config, error) {
 // by submitter: what a client sends to the ordering service, and the last_update of the config block that comes of it.
 // It states the complete configuration on both sides, which Fabric takes like a minimal difference.
 func UpdateEnvelope(channel string, current, next *common.Config, now time.Time, submitter Signer, admins ...Signer) (*common.Envelope, error) {
-	raw, err := encode(&common.ConfigUpdate{
+	return SignUpdate(&common.ConfigUpdate{
 		ChannelId: channel, ReadSet: current.GetChannelGroup(), WriteSet: next.GetChannelGroup(),
-	})
+	}, now, submitter, admins...)
+}
+
+// SignUpdate returns the CONFIG_UPDATE of any update, signed by every administrator and submitted by submitter (nil
+// allowed: not signed).
+func SignUpdate(content *common.ConfigUpdate, now time.Time, submitter Signer, admins ...Signer) (*common.Envelope, error) {
+	raw, err := encode(content)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +54,7 @@ func UpdateEnvelope(channel string, current, next *common.Config, now time.Time,
 		}
 		update.Signatures = append(update.Signatures, signature)
 	}
-	return configTransaction(common.HeaderType_CONFIG_UPDATE, channel, update, submitter, now)
+	return configTransaction(common.HeaderType_CONFIG_UPDATE, content.GetChannelId(), update, submitter, now)
 }
 
 // configSignature signs signature header ‖ update, Fabric's rule for configuration updates.

@@ -25,7 +25,8 @@ type writer struct {
 // command asks the ordering goroutine to cut the batch, and then to order a configuration unless that is nil.
 type command struct {
 	config *common.Config
-	done   chan<- result // has room for one
+	update *common.Envelope // that leads to config
+	done   chan<- result    // has room for one
 }
 
 type result struct {
@@ -108,7 +109,7 @@ func (o *Orderer) obey(c command) error {
 	err := o.cut()
 	var refused error
 	if err == nil && c.config != nil {
-		refused, err = o.reconfigure(c.config)
+		refused, err = o.reconfigure(c.config, c.update)
 	}
 	c.done <- result{height: o.Height(), err: firstError(refused, err)}
 	return err
@@ -122,14 +123,14 @@ func firstError(a, b error) error {
 }
 
 // reconfigure writes a config block. The first error says that the configuration is no good.
-func (o *Orderer) reconfigure(config *common.Config) (refused, err error) {
+func (o *Orderer) reconfigure(config *common.Config, update *common.Envelope) (refused, err error) {
 	config = proto.CloneOf(config)
 	config.Sequence = o.Bundle().Sequence() + 1
 	bundle, err := channelconfig.New(o.channel, o.head.last.GetNumber()+1, config)
 	if err != nil {
 		return fmt.Errorf("new configuration: %w", err), nil
 	}
-	raw, err := configTransaction(o.channel, config, o.signer.Load())
+	raw, err := configTransaction(o.channel, config, update, o.signer.Load())
 	if err != nil {
 		return nil, err
 	}

@@ -165,7 +165,9 @@ func TestRestartFromLedger(t *testing.T) {
 			require.NoError(t, err)
 			stop := n.Serve(t, o, n.Addresses[0])
 			n.Fill(t, o, o.Height()+2)
-			n.Configure(t, o, devnet.AddOrg(orderertest.Org(t, "Org"+string(rune('3'+len(heights))))))
+			org := orderertest.Org(t, "Org"+string(rune('3'+len(heights))))
+			n.Configure(t, o, devnet.AddOrg(org))
+			n.Orgs = append(n.Orgs, org)
 			n.Fill(t, o, o.Height()+1)
 			heights = append(heights, o.Height())
 			stop()
@@ -282,7 +284,7 @@ func TestBadConfigurationChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := orderertest.New(t)
 		o := n.Orderer(t, n.Config())
-		_, err := o.Configure(t.Context(), &common.Config{})
+		_, err := o.Configure(t.Context(), &common.Config{}, nil)
 		require.ErrorIs(t, err, channelconfig.ErrConfig)
 		require.EqualValues(t, 1, o.Height())
 		n.Fill(t, o, 2)
@@ -330,7 +332,7 @@ func TestAdmissionIsJudgedAgainAfterConfigBlock(t *testing.T) {
 		require.NoError(t, err)
 		configured, ordered := make(chan error, 1), make(chan error, 1)
 		go func() {
-			_, err := o.Configure(t.Context(), config)
+			_, err := o.Configure(t.Context(), config, nil)
 			configured <- err
 		}()
 		<-revoking

@@ -171,8 +171,10 @@ func (o *Orderer) Cut(ctx context.Context) (uint64, error) {
 
 // Configure orders a config block with a new configuration, which is in force for every block and request behind it, and returns its number.
 // What is queued goes into a block before it. The sequence number becomes the next one. A configuration that cannot be parsed changes nothing.
-func (o *Orderer) Configure(ctx context.Context, config *common.Config) (uint64, error) {
-	height, err := o.do(ctx, command{config: config})
+// The update is the CONFIG_UPDATE that leads to the configuration (devnet.UpdateEnvelope); it is not looked at here, but peers refuse the
+// block without it.
+func (o *Orderer) Configure(ctx context.Context, config *common.Config, update *common.Envelope) (uint64, error) {
+	height, err := o.do(ctx, command{config: config, update: update})
 	if err != nil {
 		return 0, err
 	}

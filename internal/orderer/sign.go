@@ -71,10 +71,10 @@ func metadataValue(number, lastConfig uint64) ([]byte, error) {
 	})
 }
 
-// configTransaction wraps a configuration the way the ordering service does: an envelope of its own of type CONFIG. It carries no
-// last_update, because no client asked for it.
-func configTransaction(channel string, config *common.Config, signer *msp.SigningIdentity) ([]byte, error) {
-	content, err := proto.Marshal(&common.ConfigEnvelope{Config: config})
+// configTransaction wraps a configuration the way the ordering service does: an envelope of its own of type CONFIG. It carries
+// the update that a client asked for, or none.
+func configTransaction(channel string, config *common.Config, update *common.Envelope, signer *msp.SigningIdentity) ([]byte, error) {
+	content, err := proto.Marshal(&common.ConfigEnvelope{Config: config, LastUpdate: update})
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 type Bundle struct {
 	channelID string
 	number    uint64
+	version   msp.Version
 	config    *common.Config
 	channel   *channelValues
 	orderer   *ordererValues
@@ -27,6 +28,7 @@ type Bundle struct {
 	endpoints   []Endpoint
 	consenters  map[uint32]*msp.Identity // nil where the identity cannot be parsed; empty unless the channel is BFT
 	policies    *policy.Tree
+	mspIDs      map[string]string // path of an organization's group -> MSP ID, Idemix included
 
 	capabilities map[string]map[string]*common.Capability // level -> name
 

@@ -3,11 +3,13 @@
 package channelconfig_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	mspproto "github.com/hyperledger/fabric-protos-go-apiv2/msp"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
@@ -98,14 +100,26 @@ func TestInvalidConfigurations(t *testing.T) {
 		alter func(root *common.ConfigGroup)
 		want  string // empty: valid
 	}{
-		"unaltered":          {func(*common.ConfigGroup) {}, ""},
-		"unknown value":      {func(g *common.ConfigGroup) { set(g, "Novelty", nil) }, "unknown value /Channel/Novelty"},
-		"unknown in orderer": {func(g *common.ConfigGroup) { set(orderer(g), "ACLs", nil) }, "unknown value /Channel/Orderer/ACLs"},
-		"unknown in org":     {func(g *common.ConfigGroup) { set(application(g).Groups["Org1"], "Endpoints", nil) }, "unknown value /Channel/Application/Org1/Endpoints"},
-		"value not protobuf": {func(g *common.ConfigGroup) { g.Values["Capabilities"].Value = []byte{0xff} }, "value /Channel/Capabilities"},
-		"old values":         {func(g *common.ConfigGroup) { set(g, "Consortium", nil); set(orderer(g), "KafkaBrokers", nil) }, ""},
-		"hashing algorithm":  {func(g *common.ConfigGroup) { set(g, "HashingAlgorithm", &common.HashingAlgorithm{Name: "SHA3_256"}) }, `"SHA3_256"`},
-		"no hashing":         {func(g *common.ConfigGroup) { delete(g.Values, "HashingAlgorithm") }, "hashing algorithm"},
+		"unaltered":                      {func(*common.ConfigGroup) {}, ""},
+		"unknown value":                  {func(g *common.ConfigGroup) { set(g, "Novelty", nil) }, "unknown value /Channel/Novelty"},
+		"unknown in orderer":             {func(g *common.ConfigGroup) { set(orderer(g), "ACLs", nil) }, "unknown value /Channel/Orderer/ACLs"},
+		"unknown in org":                 {func(g *common.ConfigGroup) { set(application(g).Groups["Org1"], "Endpoints", nil) }, "unknown value /Channel/Application/Org1/Endpoints"},
+		"value not protobuf":             {func(g *common.ConfigGroup) { g.Values["Capabilities"].Value = []byte{0xff} }, "value /Channel/Capabilities"},
+		"old values":                     {func(g *common.ConfigGroup) { set(g, "Consortium", nil); set(orderer(g), "KafkaBrokers", nil) }, ""},
+		"hashing algorithm":              {func(g *common.ConfigGroup) { set(g, "HashingAlgorithm", &common.HashingAlgorithm{Name: "MD5"}) }, `"MD5"`},
+		"other hashing":                  {func(g *common.ConfigGroup) { set(g, "HashingAlgorithm", &common.HashingAlgorithm{Name: "SHA3_256"}) }, ""},
+		"orderers of the channel":        {func(g *common.ConfigGroup) { set(g, "Orderers", &common.Orderers{}) }, ""},
+		"no capabilities of the orderer": {func(g *common.ConfigGroup) { delete(orderer(g).Values, "Capabilities") }, "none in /Channel/Orderer"},
+		"capabilities of the application only": {func(g *common.ConfigGroup) {
+			delete(g.Values, "Capabilities")
+			delete(orderer(g).Values, "Capabilities")
+		}, "none in /Channel/Orderer"},
+		"ACLs": {func(g *common.ConfigGroup) { set(application(g), "ACLs", &peer.ACLs{}) }, ""},
+		"ACLs without the capability": {func(g *common.ConfigGroup) {
+			set(application(g), "ACLs", &peer.ACLs{})
+			set(application(g), "Capabilities", capabilities("V1_1"))
+		}, "ACLs, which need"},
+		"no hashing": {func(g *common.ConfigGroup) { delete(g.Values, "HashingAlgorithm") }, "hashing algorithm"},
 		"hashing width": {func(g *common.ConfigGroup) {
 			set(g, "BlockDataHashingStructure", &common.BlockDataHashingStructure{Width: 2})
 		}, "width 2"},
@@ -140,7 +154,7 @@ func TestInvalidConfigurations(t *testing.T) {
 			g.Policies["a b"] = &common.ConfigPolicy{}
 		}, `name "a b"`},
 		"name of a value":              {func(g *common.ConfigGroup) { set(g, "", nil) }, `name ""`},
-		"too many elements":            {func(g *common.ConfigGroup) { fill(application(g), channelconfig.MaxElements) }, "more than 20000"},
+		"many elements":                {func(g *common.ConfigGroup) { fill(application(g), 30_000) }, ""},
 		"global addresses before V3_0": {func(g *common.ConfigGroup) { set(g, "OrdererAddresses", addresses("a:1")) }, ""},
 		"V3_0 with global addresses": {func(g *common.ConfigGroup) {
 			set(g, "Capabilities", capabilities("V3_0"))
@@ -270,8 +284,9 @@ func withoutEndpoints(org *common.ConfigGroup) *common.ConfigGroup {
 	return org
 }
 
-func fill(g *common.ConfigGroup, n int) {
-	for i := range n {
-		g.Policies[string(rune('a'+i%26))+time.Duration(i).String()] = &common.ConfigPolicy{}
+// fill adds copies of a group's policy.
+func fill(g *common.ConfigGroup, policies int) {
+	for i := range policies {
+		g.Policies[fmt.Sprint("Copy", i)] = g.Policies["Readers"]
 	}
 }

@@ -58,6 +58,7 @@ func (p *parser) parseChannel(root *common.ConfigGroup) error {
 		"HashingAlgorithm":          &v.hashing,
 		"BlockDataHashingStructure": &v.structure,
 		"OrdererAddresses":          &v.addresses,
+		"Orderers":                  &common.Orderers{}, // Fabric reads it here, too, and takes it from the orderer group
 		"Consortium":                &v.consortium,
 		"Capabilities":              &v.capabilities,
 	})
@@ -65,7 +66,7 @@ func (p *parser) parseChannel(root *common.ConfigGroup) error {
 		return err
 	}
 	p.b.capabilities[LevelChannel] = v.capabilities.GetCapabilities()
-	if p.version, err = channelVersion(v.capabilities.GetCapabilities()); err != nil {
+	if p.b.version, err = channelVersion(v.capabilities.GetCapabilities()); err != nil {
 		return err
 	}
 	return p.checkChannel(v)
@@ -85,24 +86,42 @@ func channelVersion(capabilities map[string]*common.Capability) (msp.Version, er
 	return version, nil
 }
 
+// checkCapabilityLevels refuses capabilities of the channel or the application without any of the orderer.
+func checkCapabilityLevels(root *common.ConfigGroup) error {
+	const name = "Capabilities"
+	orderer, ok := root.GetGroups()[LevelOrderer]
+	if _, has := orderer.GetValues()[name]; has || !ok {
+		return nil
+	}
+	_, channel := root.GetValues()[name]
+	_, application := root.GetGroups()[LevelApplication].GetValues()[name]
+	if channel || application {
+		return fmt.Errorf("capabilities of the channel or the application, and none in %s", pathOrderer)
+	}
+	return nil
+}
+
+// checkChannel looks at the values of the channel. The hashing algorithm has to be one that Fabric knows; no hash of a
+// block is made with it.
 func (p *parser) checkChannel(v *channelValues) error {
 	addresses := len(v.addresses.GetAddresses())
 	switch {
-	case v.hashing.GetName() != "SHA256":
-		return fmt.Errorf("hashing algorithm %.64q, only SHA256 is supported", v.hashing.GetName())
+	case v.hashing.GetName() != "SHA256" && v.hashing.GetName() != "SHA3_256":
+		return fmt.Errorf("hashing algorithm %.64q is neither SHA256 nor SHA3_256", v.hashing.GetName())
 	case v.structure.GetWidth() != math.MaxUint32:
 		return fmt.Errorf("block data hashing structure of width %d, it must be %d", v.structure.GetWidth(), uint32(math.MaxUint32))
 	case p.b.bft() && addresses > 0:
 		return fmt.Errorf("%d global orderer addresses, which capability V3_0 forbids: name them in the organizations", addresses)
-	case !p.orgEndpoints() && addresses == 0:
+	case !p.b.orgEndpoints() && addresses == 0:
 		return errors.New("no orderer addresses, which a channel without capability V1_4_2 must have")
 	}
 	return nil
 }
 
-// orgEndpoints says whether orderer organizations may name endpoints of their own.
-func (p *parser) orgEndpoints() bool {
-	return p.version >= msp.V1_4_3 || p.b.Capability(LevelChannel, "V1_4_2")
+// orgEndpoints says whether orderer organizations may name endpoints of their own; the same capabilities allow another
+// consensus type.
+func (b *Bundle) orgEndpoints() bool {
+	return b.version >= msp.V1_4_3 || b.Capability(LevelChannel, "V1_4_2")
 }
 
 // bft says whether block signatures may name their signer by consenter ID. Fabric goes by the capability, not by the

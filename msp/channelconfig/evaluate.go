@@ -37,8 +37,8 @@ type proof struct {
 }
 
 // Evaluate returns nil when the signatures satisfy the policy at an absolute path, such as PolicyReaders. Signatures that
-// do not verify and signers of unknown organizations are passed over; an identity whose signature counted already is not
-// verified again. The error is policy.ErrNotSatisfied and names the first signers and what is wrong with them.
+// do not verify and signers that no organization recognizes are passed over; an identity whose signature counted already is
+// not verified again. The error is policy.ErrNotSatisfied and names the first signers and what is wrong with them.
 func (b *Bundle) Evaluate(path string, signed []SignedData) error {
 	proofs := make([]proof, 0, len(signed))
 	for _, s := range signed {
@@ -51,10 +51,11 @@ func (b *Bundle) Evaluate(path string, signed []SignedData) error {
 // EvaluateIdentity returns nil when an identity whose signature is proven satisfies the policy at an absolute path. The
 // error is policy.ErrNotSatisfied.
 func (b *Bundle) EvaluateIdentity(path string, id *msp.Identity) error {
-	if m := b.MSP(id.MSPID()); m != nil {
-		return b.ask(path, []signer{{m, id}}, nil)
+	m, err := b.recognize(id)
+	if err != nil {
+		return b.ask(path, nil, []error{err})
 	}
-	return b.ask(path, nil, []error{unknownMSP(id)})
+	return b.ask(path, []signer{{m, id}}, nil)
 }
 
 func (b *Bundle) evaluate(path string, proofs []proof) error {
@@ -108,14 +109,23 @@ func (b *Bundle) prove(p proof) (signer, error) {
 	if p.fault != nil {
 		return signer{}, p.fault
 	}
-	m := b.MSP(p.signer.MSPID())
-	if m == nil {
-		return signer{}, unknownMSP(p.signer)
+	m, err := b.recognize(p.signer)
+	if err != nil {
+		return signer{}, err
 	}
-	if err := p.signer.Verify(p.data, p.signature); err != nil {
+	if err := m.Verify(p.signer, p.data, p.signature); err != nil {
 		return signer{}, fmt.Errorf("by %s: %w", p.signer, err)
 	}
 	return signer{m, p.signer}, nil
+}
+
+// recognize returns the MSP of an identity, if it makes anything of it.
+func (b *Bundle) recognize(id *msp.Identity) (*msp.MSP, error) {
+	m := b.MSP(id.MSPID())
+	if m == nil {
+		return nil, unknownMSP(id)
+	}
+	return m, m.Recognizes(id)
 }
 
 func unknownMSP(id *msp.Identity) error {

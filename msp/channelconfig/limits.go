@@ -9,10 +9,10 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 )
 
-// Limits of a configuration. One organization takes about 10 KB and 10 elements, more with a long revocation list.
+// Limits of a configuration. One organization takes about 10 KB, more with a long revocation list. There is no limit of
+// elements besides the size: Fabric has none, and whoever may write an organization's group could stop the channel with it.
 const (
 	MaxConfigSize = 16 << 20 // bytes of the configuration transaction
-	MaxElements   = 20_000   // groups, values and policies together
 	maxName       = 249      // bytes of a channel ID or of the name of an element; Fabric's limit
 )
 
@@ -33,11 +33,8 @@ func checkChannelID(id string) error {
 	return nil
 }
 
-// checkElements counts the elements of a group and of all groups below it against MaxElements and looks at their names.
-func checkElements(g *common.ConfigGroup, path string, left *int) error {
-	if *left -= len(g.GetGroups()) + len(g.GetValues()) + len(g.GetPolicies()); *left < 0 {
-		return fmt.Errorf("more than %d groups, values and policies", MaxElements)
-	}
+// checkNames looks at the names of the elements of a group and of all groups below it.
+func checkNames(g *common.ConfigGroup, path string) error {
 	for name := range g.GetValues() {
 		if err := checkName(name, path); err != nil {
 			return err
@@ -52,7 +49,7 @@ func checkElements(g *common.ConfigGroup, path string, left *int) error {
 		if err := checkName(name, path); err != nil {
 			return err
 		}
-		if err := checkElements(child, path+"/"+name, left); err != nil {
+		if err := checkNames(child, path+"/"+name); err != nil {
 			return err
 		}
 	}

@@ -94,12 +94,35 @@ func (n *network) block(v *channelconfig.Verifier, txs ...*common.Envelope) *com
 	return b
 }
 
-// config makes the configuration block that v expects, with a configuration as a client sends it.
+// config makes the configuration block that v expects, with the update that the administrators have signed.
 func (n *network) config(v *channelconfig.Verifier, channel string, c *common.Config) *common.Block {
 	n.Helper()
-	tx, err := devnet.ConfigEnvelope(channel, c, nil, nil, time.Now())
+	return n.configBy(v, channel, c, n.admins()...)
+}
+
+// configBy is config with the signatures of some.
+func (n *network) configBy(v *channelconfig.Verifier, channel string, c *common.Config, admins ...devnet.Signer) *common.Block {
+	n.Helper()
+	update, err := devnet.UpdateEnvelope(channel, v.Bundle().Config(), c, time.Now(), nil, admins...)
+	require.NoError(n, err)
+	return n.configFor(v, channel, c, update)
+}
+
+// configFor is config with any last_update.
+func (n *network) configFor(v *channelconfig.Verifier, channel string, c *common.Config, update *common.Envelope) *common.Block {
+	n.Helper()
+	tx, err := devnet.ConfigEnvelope(channel, c, update, nil, time.Now())
 	require.NoError(n, err)
 	return n.block(v, tx)
+}
+
+// admins are administrators of the organizations that the channel begins with.
+func (n *network) admins() (admins []devnet.Signer) {
+	n.Helper()
+	for _, org := range []*devnet.Org{n.org1, n.org2, n.ordering} {
+		admins = append(admins, n.enroll(org, "admin", devnet.Admin))
+	}
+	return admins
 }
 
 func (n *network) unsigned(v *channelconfig.Verifier, txs ...*common.Envelope) *common.Block {

@@ -90,7 +90,7 @@ func parseBatchTimeout(s string) (time.Duration, error) {
 func (p *parser) parseOrdererOrgs(g *common.ConfigGroup) error {
 	for _, name := range slices.Sorted(maps.Keys(g.GetGroups())) {
 		child, path := g.GetGroups()[name], pathOrderer+"/"+name
-		if _, ok := child.GetValues()[endpointsValue]; ok && !p.orgEndpoints() {
+		if _, ok := child.GetValues()[endpointsValue]; ok && !p.b.orgEndpoints() {
 			return fmt.Errorf("%s names endpoints, which needs channel capability V1_4_2", path)
 		}
 		var addresses common.OrdererAddresses

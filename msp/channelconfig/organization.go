@@ -39,12 +39,22 @@ func (p *parser) parseApplication(root *common.ConfigGroup) error {
 		return err
 	}
 	p.b.capabilities[LevelApplication] = capabilities.GetCapabilities()
+	if _, ok := g.GetValues()["ACLs"]; ok && !p.b.aclsAllowed() {
+		return fmt.Errorf("%s has ACLs, which need application capability V1_2", pathApplication)
+	}
 	for _, name := range slices.Sorted(maps.Keys(g.GetGroups())) {
 		if err := p.parseOrg(name, g.GetGroups()[name]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// aclsAllowed says whether the application's capabilities allow ACLs.
+func (b *Bundle) aclsAllowed() bool {
+	return slices.ContainsFunc([]string{"V1_2", "V1_3", "V1_4_2", "V2_0", "V2_5"}, func(name string) bool {
+		return b.Capability(LevelApplication, name)
+	})
 }
 
 func (p *parser) parseOrg(name string, g *common.ConfigGroup) error {
@@ -75,7 +85,22 @@ func (p *parser) organization(g *common.ConfigGroup, path string, known map[stri
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if p.b.mspIDs[path], err = mspID(m, conf); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	return m, nil
+}
+
+// mspID returns the MSP ID of a configuration, for whose MSP m is, nil when it is Idemix.
+func mspID(m *msp.MSP, conf *mspproto.MSPConfig) (string, error) {
+	if m != nil {
+		return m.ID(), nil
+	}
+	idemix := &mspproto.IdemixMSPConfig{}
+	if err := proto.Unmarshal(conf.GetConfig(), idemix); err != nil {
+		return "", fmt.Errorf("Idemix MSP: %w", err)
+	}
+	return idemix.GetName(), nil
 }
 
 // define makes the MSP of a configuration. Several groups may define the same MSP, but only in the same way.
@@ -97,7 +122,7 @@ func (p *parser) define(conf *mspproto.MSPConfig) (*msp.MSP, error) {
 		}
 		return d.msp, nil
 	}
-	m, err := msp.New(fabric, p.version)
+	m, err := msp.New(fabric, p.b.version)
 	if err != nil {
 		return nil, err
 	}

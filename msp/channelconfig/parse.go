@@ -17,27 +17,33 @@ import (
 // FromBlock parses a configuration block. It proves nothing about the block: that is Verifier's work, or the caller's
 // for a genesis block. The error is ErrNotConfig or ErrConfig.
 func FromBlock(b *common.Block) (*Bundle, error) {
+	bundle, _, err := fromBlock(b)
+	return bundle, err
+}
+
+func fromBlock(b *common.Block) (*Bundle, *common.ConfigEnvelope, error) {
 	if b.GetHeader() == nil {
-		return nil, fmt.Errorf("%w: the block has no header", ErrNotConfig)
+		return nil, nil, fmt.Errorf("%w: the block has no header", ErrNotConfig)
 	}
 	number := b.GetHeader().GetNumber()
 	if !block.IsConfig(b) {
-		return nil, fmt.Errorf("%w: block %d has %d transactions, it must have one, of type CONFIG", ErrNotConfig, number, len(b.GetData().GetData()))
+		return nil, nil, fmt.Errorf("%w: block %d has %d transactions, it must have one, of type CONFIG", ErrNotConfig, number, len(b.GetData().GetData()))
 	}
 	tx := b.GetData().GetData()[0]
 	channelID, err := block.ChannelID(b)
 	if err != nil {
-		return nil, fmt.Errorf("%w: block %d: %w", ErrConfig, number, err)
+		return nil, nil, fmt.Errorf("%w: block %d: %w", ErrConfig, number, err)
 	}
-	config, err := decode(tx)
+	envelope, err := decode(tx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: block %d: %w", ErrConfig, number, err)
+		return nil, nil, fmt.Errorf("%w: block %d: %w", ErrConfig, number, err)
 	}
-	return New(channelID, number, config)
+	bundle, err := New(channelID, number, envelope.GetConfig())
+	return bundle, envelope, err
 }
 
 // decode leads from a configuration transaction to the configuration in it.
-func decode(tx []byte) (*common.Config, error) {
+func decode(tx []byte) (*common.ConfigEnvelope, error) {
 	if len(tx) > MaxConfigSize {
 		return nil, fmt.Errorf("transaction of %d bytes, the limit is %d", len(tx), MaxConfigSize)
 	}
@@ -51,7 +57,7 @@ func decode(tx []byte) (*common.Config, error) {
 	if err := (proto.UnmarshalOptions{RecursionLimit: recursionLimit}).Unmarshal(payload.GetData(), config); err != nil {
 		return nil, fmt.Errorf("configuration envelope: %w", err)
 	}
-	return config.GetConfig(), nil
+	return config, nil
 }
 
 // New makes the bundle of a configuration that is in force from block number on, for those who have no configuration
@@ -63,6 +69,7 @@ func New(channelID string, number uint64, c *common.Config) (*Bundle, error) {
 			number:       number,
 			config:       c,
 			msps:         make(map[string]*msp.MSP),
+			mspIDs:       make(map[string]string),
 			capabilities: make(map[string]map[string]*common.Capability),
 			creators:     creators{known: make(map[string]*msp.Identity)},
 		},
@@ -77,7 +84,6 @@ func New(channelID string, number uint64, c *common.Config) (*Bundle, error) {
 // parser fills a bundle, group by group.
 type parser struct {
 	b           *Bundle
-	version     msp.Version
 	definitions map[string]definition // by MSP ID
 }
 
@@ -89,8 +95,10 @@ func (p *parser) parse() error {
 	if root == nil {
 		return errors.New("there is no channel group")
 	}
-	left := MaxElements
-	if err := checkElements(root, pathChannel, &left); err != nil {
+	if err := checkNames(root, pathChannel); err != nil {
+		return err
+	}
+	if err := checkCapabilityLevels(root); err != nil {
 		return err
 	}
 	for _, step := range []func(*common.ConfigGroup) error{p.parseChannel, p.parseOrderer, p.parseApplication, p.compilePolicies} {

@@ -61,7 +61,7 @@ func (v *Verifier) VerifyExamined(e Examined) error {
 	if !block.IsConfig(e.block) {
 		return nil
 	}
-	following, err := v.following(e.block)
+	following, err := v.bundle.following(e.block)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (v *Verifier) takePending(b *common.Block, hash []byte) (*Bundle, error) {
 	if v.pending != nil && bytes.Equal(v.pendingHash, hash) {
 		return v.pending, nil
 	}
-	return v.following(b)
+	return v.bundle.following(b)
 }
 
 func (v *Verifier) checkPlace(b *common.Block) error {
@@ -135,21 +135,6 @@ func (v *Verifier) checkHeader(h *common.BlockHeader) error {
 		return fmt.Errorf("%w: block %d names %s, the header of the block before it hashes to %x", ErrPreviousHash, v.next, shown(h.GetPreviousHash()), v.previous)
 	}
 	return nil
-}
-
-// following parses the configuration in a block and checks that it is the one after ours.
-func (v *Verifier) following(b *common.Block) (*Bundle, error) {
-	following, err := FromBlock(b)
-	if err != nil {
-		return nil, err
-	}
-	if following.ChannelID() != v.bundle.ChannelID() {
-		return nil, fmt.Errorf("%w: block %d configures channel %q, this is %q", ErrConfig, v.next, following.ChannelID(), v.bundle.ChannelID())
-	}
-	if want := v.bundle.Sequence() + 1; following.Sequence() != want {
-		return nil, fmt.Errorf("%w: block %d has configuration sequence %d, the next is %d", ErrConfig, v.next, following.Sequence(), want)
-	}
-	return following, nil
 }
 
 // shown prints what claims to be a hash, cut to the size of one.

@@ -35,6 +35,7 @@ type Network struct {
 	Channel    string
 	Ordering   *devnet.Org
 	Org1, Org2 *devnet.Org
+	Orgs       []*devnet.Org // whose administrators sign updates: these three; a test may add others
 	Addresses  []string
 	Genesis    *common.Block
 	Identity   *msp.SigningIdentity // of the orderer
@@ -53,6 +54,7 @@ func New(t testing.TB) *Network {
 		Channel: "orders", Addresses: []string{"orderer0.example.com:7050", "orderer1.example.com:7050"},
 		Ordering: Org(t, "Orderer"), Org1: Org(t, "Org1"), Org2: Org(t, "Org2"), listeners: map[string]*bufconn.Listener{},
 	}
+	n.Orgs = []*devnet.Org{n.Ordering, n.Org1, n.Org2}
 	certPEM, keyPEM, err := n.Ordering.TLS("orderer0.example.com", []string{"orderer1.example.com", "localhost", "127.0.0.1"}, time.Now())
 	require.NoError(t, err)
 	n.ServerTLS, err = tls.X509KeyPair(certPEM, keyPEM)
@@ -151,11 +153,26 @@ func (n *Network) Fill(t testing.TB, o *orderer.Orderer, height uint64) {
 // Configure orders a config block with changes to the configuration in force and returns its number.
 func (n *Network) Configure(t testing.TB, o *orderer.Orderer, changes ...devnet.Change) uint64 {
 	t.Helper()
-	config, err := devnet.Update(o.Bundle().Config(), changes...)
-	require.NoError(t, err)
-	number, err := o.Configure(t.Context(), config)
+	config, update := n.Update(t, o.Bundle().Config(), changes...)
+	number, err := o.Configure(t.Context(), config, update)
 	require.NoError(t, err)
 	return number
+}
+
+// Update makes the configuration after current, and the update to it with the signatures of all administrators of Orgs.
+func (n *Network) Update(t testing.TB, current *common.Config, changes ...devnet.Change) (*common.Config, *common.Envelope) {
+	t.Helper()
+	next, err := devnet.Update(current, changes...)
+	require.NoError(t, err)
+	var admins []devnet.Signer
+	for _, org := range n.Orgs {
+		signers, err := org.Administrators(time.Now())
+		require.NoError(t, err)
+		admins = append(admins, signers...)
+	}
+	update, err := devnet.UpdateEnvelope(n.Channel, current, next, time.Now(), nil, admins...)
+	require.NoError(t, err)
+	return next, update
 }
 
 // Org makes an organization.

@@ -21,43 +21,42 @@ func compileImplicitMeta(raw []byte, groups map[string]*group) (*implicitMeta, e
 	if err := proto.Unmarshal(raw, definition); err != nil {
 		return nil, fmt.Errorf("implicit meta policy: %w", err)
 	}
-	threshold, err := threshold(definition.GetRule(), len(groups))
-	if err != nil {
-		return nil, err
-	}
-	m := &implicitMeta{name: definition.GetSubPolicy(), threshold: threshold}
+	m := &implicitMeta{name: definition.GetSubPolicy(), threshold: threshold(definition.GetRule(), len(groups))}
 	for _, g := range groups {
 		m.children = append(m.children, g.find(m.name))
 	}
 	return m, nil
 }
 
-// threshold returns how many of n sub-policies must hold: ANY 1, ALL n, MAJORITY n/2 rounded down + 1, and 0 of 0.
-func threshold(r common.ImplicitMetaPolicy_Rule, n int) (int, error) {
-	need, known := map[common.ImplicitMetaPolicy_Rule]int{
-		common.ImplicitMetaPolicy_ANY:      1,
-		common.ImplicitMetaPolicy_ALL:      n,
-		common.ImplicitMetaPolicy_MAJORITY: n/2 + 1,
-	}[r]
-	if !known {
-		return 0, fmt.Errorf("implicit meta rule %d is not ANY, ALL or MAJORITY", r)
+// threshold returns how many of n sub-policies must hold: ANY 1, ALL n, MAJORITY n/2 rounded down + 1, and 0 of 0. Fabric
+// takes rules that it does not know, too, with a threshold of 0.
+func threshold(r common.ImplicitMetaPolicy_Rule, n int) int {
+	switch r {
+	case common.ImplicitMetaPolicy_ANY:
+		return min(1, n)
+	case common.ImplicitMetaPolicy_ALL:
+		return n
+	case common.ImplicitMetaPolicy_MAJORITY:
+		return min(n/2+1, n)
 	}
-	return min(need, n), nil
+	return 0
 }
 
+// evaluate counts down as Fabric does: it holds once the count is zero after a sub-policy that holds, or in the end. So a
+// threshold of 0 demands that no sub-policy holds, which only an unknown rule makes a difference of.
 func (m *implicitMeta) evaluate(signers []Signer) error {
-	satisfied := 0
+	missing := m.threshold
 	for _, child := range m.children {
-		if satisfied >= m.threshold {
+		if child == nil || child.evaluate(signers) != nil {
+			continue
+		}
+		if missing--; missing == 0 {
 			return nil
 		}
-		if child != nil && child.evaluate(signers) == nil {
-			satisfied++
-		}
 	}
-	if satisfied >= m.threshold {
+	if missing == 0 {
 		return nil
 	}
 	return fmt.Errorf("%q holds in %d of %d groups and must hold in %d (signers: %d)",
-		m.name, satisfied, len(m.children), m.threshold, len(signers))
+		m.name, m.threshold-missing, len(m.children), m.threshold, len(signers))
 }

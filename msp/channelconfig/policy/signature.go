@@ -12,14 +12,16 @@ import (
 )
 
 // Limits of one policy. Policies that people write have a handful of rules two or three deep; a BFT channel's block
-// validation policy has one rule for each ordering node. The limits bound what evaluating a hostile one costs.
+// validation policy has one rule for each ordering node. The limits bound what evaluating a hostile one costs. A policy
+// past them is not invalid, but never satisfied: Fabric knows no limits, and an organization that writes such a policy
+// for itself must not bring the channel to a standstill.
 const (
 	MaxDepth = 32   // gates in gates, and groups in groups
 	MaxRules = 1024 // gates and principals together
 )
 
-// recursionLimit lets protobuf read MaxDepth gates: a gate is two messages, and a few more surround them.
-const recursionLimit = 2*MaxDepth + 8
+// errLimit says that a policy is past a limit.
+var errLimit = errors.New("the policy is past a limit")
 
 // signature is a policy over principals.
 type signature struct {
@@ -44,9 +46,14 @@ type outOf struct {
 	rules []node
 }
 
-func compileSignature(raw []byte) (*signature, error) {
+// never is a policy that nobody satisfies.
+type never struct{ reason error }
+
+func (n never) evaluate([]Signer) error { return n.reason }
+
+func compileSignature(raw []byte) (rule, error) {
 	e := &common.SignaturePolicyEnvelope{}
-	if err := (proto.UnmarshalOptions{RecursionLimit: recursionLimit}).Unmarshal(raw, e); err != nil {
+	if err := proto.Unmarshal(raw, e); err != nil {
 		return nil, fmt.Errorf("signature policy: %w", err)
 	}
 	if e.GetVersion() != 0 {
@@ -54,6 +61,9 @@ func compileSignature(raw []byte) (*signature, error) {
 	}
 	c := &compiler{principals: e.GetIdentities(), left: MaxRules}
 	root, err := c.compile(e.GetRule(), 0)
+	if errors.Is(err, errLimit) {
+		return never{err}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -67,10 +77,10 @@ type compiler struct {
 
 func (c *compiler) compile(p *common.SignaturePolicy, depth int) (node, error) {
 	if c.left--; c.left < 0 {
-		return nil, fmt.Errorf("signature policy has more than %d rules", MaxRules)
+		return nil, fmt.Errorf("%w: more than %d rules", errLimit, MaxRules)
 	}
 	if depth > MaxDepth {
-		return nil, fmt.Errorf("signature policy is nested more than %d deep", MaxDepth)
+		return nil, fmt.Errorf("%w: nested more than %d deep", errLimit, MaxDepth)
 	}
 	switch t := p.GetType().(type) {
 	case *common.SignaturePolicy_SignedBy:

@@ -14,6 +14,9 @@ import (
 // Root is the name of the outermost group, the first element of every path.
 const Root = "Channel"
 
+// Admins is the name of the policy that modifies an element whose configuration names none.
+const Admins = "Admins"
+
 // Errors of this package.
 var (
 	// ErrInvalid says that a policy in a configuration cannot be compiled.
@@ -40,6 +43,7 @@ type rule interface {
 }
 
 type group struct {
+	path     string // absolute
 	policies map[string]rule
 	groups   map[string]*group
 }
@@ -54,14 +58,14 @@ func Compile(root *common.ConfigGroup) (*Tree, error) {
 	return &Tree{root: g}, nil
 }
 
-// Evaluate returns nil when the signers satisfy the policy at an absolute path such as "/Channel/Readers". The error is
+// Evaluate returns nil when the signers satisfy the policy at an absolute path such as "/Channel/Readers", or at one below
+// /Channel. The error is
 // ErrNotSatisfied, also for a path that leads to no policy: Fabric rejects everything there.
 func (t *Tree) Evaluate(path string, signers []Signer) error {
-	relative, ok := strings.CutPrefix(path, "/"+Root+"/")
-	if !ok {
-		return fmt.Errorf("%w: %s is not a path below /%s", ErrNotSatisfied, path, Root)
-	}
-	policy := t.root.find(relative)
+	return evaluate(t.root.find(path), path, signers)
+}
+
+func evaluate(policy rule, path string, signers []Signer) error {
 	if policy == nil {
 		return fmt.Errorf("%w: there is no policy %s in the configuration", ErrNotSatisfied, path)
 	}
@@ -71,19 +75,24 @@ func (t *Tree) Evaluate(path string, signers []Signer) error {
 	return nil
 }
 
-// find returns the policy at a path relative to the group, nil when there is none.
-func (g *group) find(relative string) rule {
-	for {
-		name, rest, nested := strings.Cut(relative, "/")
+// find returns the policy with a name, or at a path relative to the group, or at an absolute path that begins with the
+// group's own; nil when there is none. As in Fabric, nobody looks which character is behind the group's own path.
+func (g *group) find(path string) rule {
+	if strings.HasPrefix(path, "/") {
+		rest, below := strings.CutPrefix(path, g.path)
+		if !below || rest == "" {
+			return nil
+		}
+		path = rest[1:]
+	}
+	for g != nil {
+		name, rest, nested := strings.Cut(path, "/")
 		if !nested {
 			return g.policies[name]
 		}
-		child, ok := g.groups[name]
-		if !ok {
-			return nil
-		}
-		g, relative = child, rest
+		g, path = g.groups[name], rest
 	}
+	return nil
 }
 
 func compileGroup(g *common.ConfigGroup, path string, depth int) (*group, error) {
@@ -91,6 +100,7 @@ func compileGroup(g *common.ConfigGroup, path string, depth int) (*group, error)
 		return nil, fmt.Errorf("%w: groups are nested more than %d deep at %s", ErrInvalid, MaxDepth, path)
 	}
 	compiled := &group{
+		path:     path,
 		policies: make(map[string]rule, len(g.GetPolicies())),
 		groups:   make(map[string]*group, len(g.GetGroups())),
 	}
