@@ -61,7 +61,7 @@ func TestCatchUpFromSeveralAndFromWhoComesLater(t *testing.T) {
 func TestSubmitInOrderAndTellsEverybody(t *testing.T) {
 	bubble(t, func(t *testing.T, n *net) {
 		n.Grow(t, 3, 100)
-		n.Configure(t, devnet.SetAnchors(n.Org1.Name, "peer0.org1.example.com:7051"))
+		n.Configure(t, devnet.SetBatchSize(n.InForce().BatchSize()))
 		n.Grow(t, 1, 100)
 		var verified []uint64
 		var heights []uint64

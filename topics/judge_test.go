@@ -51,7 +51,7 @@ const height = 6
 
 func newWorld(t *testing.T) *world {
 	w := &world{Chain: blocktest.New(t), t: t}
-	w.Configure(t, devnet.SetAnchors(w.Org1.Name, "peer0.org1.example.com:7051"))
+	w.Configure(t, devnet.SetBatchSize(w.InForce().BatchSize()))
 	w.Grow(t, 9, 100)
 	w.ours = copyOf{hashes: map[uint64][]byte{}}
 	for _, b := range w.Blocks[:height] {

@@ -167,7 +167,7 @@ func TestRestartFromLedger(t *testing.T) {
 			n.Fill(t, o, o.Height()+2)
 			org := orderertest.Org(t, "Org"+string(rune('3'+len(heights))))
 			n.Configure(t, o, devnet.AddOrg(org))
-			n.Orgs = append(n.Orgs, org)
+			n.Later = append(n.Later, org)
 			n.Fill(t, o, o.Height()+1)
 			heights = append(heights, o.Height())
 			stop()

@@ -98,7 +98,7 @@ func mspID(m *msp.MSP, conf *mspproto.MSPConfig) (string, error) {
 	}
 	idemix := &mspproto.IdemixMSPConfig{}
 	if err := proto.Unmarshal(conf.GetConfig(), idemix); err != nil {
-		return "", fmt.Errorf("Idemix MSP: %w", err)
+		return "", fmt.Errorf("configuration of an Idemix MSP: %w", err)
 	}
 	return idemix.GetName(), nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/internal/orderer"
@@ -35,7 +36,7 @@ type Network struct {
 	Channel    string
 	Ordering   *devnet.Org
 	Org1, Org2 *devnet.Org
-	Orgs       []*devnet.Org // whose administrators sign updates: these three; a test may add others
+	Later      []*devnet.Org // that a test has added to the channel: their administrators sign updates, too
 	Addresses  []string
 	Genesis    *common.Block
 	Identity   *msp.SigningIdentity // of the orderer
@@ -54,7 +55,6 @@ func New(t testing.TB) *Network {
 		Channel: "orders", Addresses: []string{"orderer0.example.com:7050", "orderer1.example.com:7050"},
 		Ordering: Org(t, "Orderer"), Org1: Org(t, "Org1"), Org2: Org(t, "Org2"), listeners: map[string]*bufconn.Listener{},
 	}
-	n.Orgs = []*devnet.Org{n.Ordering, n.Org1, n.Org2}
 	certPEM, keyPEM, err := n.Ordering.TLS("orderer0.example.com", []string{"orderer1.example.com", "localhost", "127.0.0.1"}, time.Now())
 	require.NoError(t, err)
 	n.ServerTLS, err = tls.X509KeyPair(certPEM, keyPEM)
@@ -159,13 +159,17 @@ func (n *Network) Configure(t testing.TB, o *orderer.Orderer, changes ...devnet.
 	return number
 }
 
-// Update makes the configuration after current, and the update to it with the signatures of all administrators of Orgs.
+// Update makes the configuration after current, and the update to it with the signatures of all organizations' administrators.
+// When the changes change nothing, a value is written again: an update without any change is refused.
 func (n *Network) Update(t testing.TB, current *common.Config, changes ...devnet.Change) (*common.Config, *common.Envelope) {
 	t.Helper()
 	next, err := devnet.Update(current, changes...)
 	require.NoError(t, err)
+	if proto.Equal(current.GetChannelGroup(), next.GetChannelGroup()) {
+		next.GetChannelGroup().GetGroups()["Orderer"].GetValues()["BatchTimeout"].Version++
+	}
 	var admins []devnet.Signer
-	for _, org := range n.Orgs {
+	for _, org := range append([]*devnet.Org{n.Ordering, n.Org1, n.Org2}, n.Later...) {
 		signers, err := org.Administrators(time.Now())
 		require.NoError(t, err)
 		admins = append(admins, signers...)
