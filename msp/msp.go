@@ -5,6 +5,7 @@ package msp
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
@@ -105,6 +106,9 @@ func (m *MSP) setup(conf *mspproto.FabricMSPConfig) (err error) {
 	if err := m.checkRevokedCAs(m.cas.pool); err != nil {
 		return err
 	}
+	if err := m.checkSigningIdentity(conf.GetSigningIdentity()); err != nil {
+		return err
+	}
 	if err := m.setupTLS(conf.GetTlsRootCerts(), conf.GetTlsIntermediateCerts()); err != nil {
 		return err
 	}
@@ -128,6 +132,25 @@ func (m *MSP) checkRevokedCAs(p *pool) error {
 		if err := m.revoked(ca, chain[1]); err != nil {
 			return fmt.Errorf("CA %q: %w", ca.Subject.CommonName, err)
 		}
+	}
+	return nil
+}
+
+// checkSigningIdentity looks at a signing identity, which has no place in a configuration
+// that others see: Fabric takes one whose certificate the CAs recognize, and reads its key.
+func (m *MSP) checkSigningIdentity(s *mspproto.SigningIdentityInfo) error {
+	if s == nil {
+		return nil
+	}
+	id, err := identityOf(m.id, s.GetPublicSigner())
+	if err != nil {
+		return fmt.Errorf("signing identity: %w", err)
+	}
+	if err := m.cas.recognize(id.cert); err != nil {
+		return fmt.Errorf("signing identity: %w", err)
+	}
+	if block, _ := pem.Decode(s.GetPrivateSigner().GetKeyMaterial()); block == nil {
+		return errors.New("signing identity without a key in PEM")
 	}
 	return nil
 }

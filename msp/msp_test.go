@@ -55,6 +55,12 @@ func TestNewRefuses(t *testing.T) {
 		"revoked intermediate": {func(c *mspproto.FabricMSPConfig) {
 			c.IntermediateCerts, c.RevocationList = [][]byte{inner.pem}, [][]byte{ca.crl(t, inner)}
 		}, "revoked"},
+		"signing identity of a stranger": {func(c *mspproto.FabricMSPConfig) {
+			c.SigningIdentity = &mspproto.SigningIdentityInfo{PublicSigner: other.issue(t, "signer").pem}
+		}, "signing identity"},
+		"signing identity without a key": {func(c *mspproto.FabricMSPConfig) {
+			c.SigningIdentity = &mspproto.SigningIdentityInfo{PublicSigner: leaf.pem}
+		}, "without a key"},
 		"garbage CRL":            {func(c *mspproto.FabricMSPConfig) { c.RevocationList = [][]byte{[]byte("x")} }, "revocation list 1"},
 		"TLS root is a leaf":     {func(c *mspproto.FabricMSPConfig) { c.TlsRootCerts = [][]byte{leaf.pem} }, "TLS CA"},
 		"stray TLS intermediate": {func(c *mspproto.FabricMSPConfig) { c.TlsIntermediateCerts = [][]byte{inner.pem} }, "TLS CA"},

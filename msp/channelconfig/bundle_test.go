@@ -123,15 +123,16 @@ func TestInvalidConfigurations(t *testing.T) {
 		"hashing width": {func(g *common.ConfigGroup) {
 			set(g, "BlockDataHashingStructure", &common.BlockDataHashingStructure{Width: 2})
 		}, "width 2"},
-		"no width":           {func(g *common.ConfigGroup) { delete(g.Values, "BlockDataHashingStructure") }, "width 0"},
-		"unknown capability": {func(g *common.ConfigGroup) { set(g, "Capabilities", capabilities("V9_0")) }, `"V9_0" is not known`},
-		"no orderer group":   {func(g *common.ConfigGroup) { delete(g.Groups, "Orderer") }, "no group /Channel/Orderer"},
-		"no application":     {func(g *common.ConfigGroup) { delete(g.Groups, "Application") }, "no group /Channel/Application"},
-		"system channel":     {func(g *common.ConfigGroup) { g.Groups["Consortiums"] = &common.ConfigGroup{} }, "group /Channel/Consortiums"},
-		"no batch size":      {func(g *common.ConfigGroup) { delete(orderer(g).Values, "BatchSize") }, "batch size"},
-		"no batch timeout":   {func(g *common.ConfigGroup) { delete(orderer(g).Values, "BatchTimeout") }, "batch timeout"},
-		"no MSP":             {func(g *common.ConfigGroup) { delete(application(g).Groups["Org1"].Values, "MSP") }, "/Channel/Application/Org1"},
-		"MSP type":           {func(g *common.ConfigGroup) { set(application(g).Groups["Org1"], "MSP", &mspproto.MSPConfig{Type: 2}) }, "MSP type 2"},
+		"no width":             {func(g *common.ConfigGroup) { delete(g.Values, "BlockDataHashingStructure") }, "width 0"},
+		"unknown capability":   {func(g *common.ConfigGroup) { set(g, "Capabilities", capabilities("V9_0")) }, `"V9_0" is not known`},
+		"no orderer group":     {func(g *common.ConfigGroup) { delete(g.Groups, "Orderer") }, "no group /Channel/Orderer"},
+		"no application":       {func(g *common.ConfigGroup) { delete(g.Groups, "Application") }, "no group /Channel/Application"},
+		"system channel":       {func(g *common.ConfigGroup) { g.Groups["Consortiums"] = &common.ConfigGroup{} }, "group /Channel/Consortiums"},
+		"no policy for blocks": {func(g *common.ConfigGroup) { delete(orderer(g).Policies, "BlockValidation") }, "no policy /Channel/Orderer/BlockValidation"},
+		"no batch size":        {func(g *common.ConfigGroup) { delete(orderer(g).Values, "BatchSize") }, "batch size"},
+		"no batch timeout":     {func(g *common.ConfigGroup) { delete(orderer(g).Values, "BatchTimeout") }, "batch timeout"},
+		"no MSP":               {func(g *common.ConfigGroup) { delete(application(g).Groups["Org1"].Values, "MSP") }, "/Channel/Application/Org1"},
+		"MSP type":             {func(g *common.ConfigGroup) { set(application(g).Groups["Org1"], "MSP", &mspproto.MSPConfig{Type: 2}) }, "MSP type 2"},
 		"MSP not protobuf": {func(g *common.ConfigGroup) {
 			set(application(g).Groups["Org1"], "MSP", &mspproto.MSPConfig{Config: []byte{0xff}})
 		}, "Org1: MSP"},

@@ -16,8 +16,10 @@ import (
 const (
 	PolicyReaders            = pathChannel + "/Readers"
 	PolicyApplicationReaders = pathApplication + "/Readers"
-	PolicyBlockValidation    = pathOrderer + "/BlockValidation"
+	PolicyBlockValidation    = pathOrderer + "/" + blockValidation
 )
+
+const blockValidation = "BlockValidation"
 
 // maxExplained bounds how many signers and faulty signatures an error names.
 const maxExplained = 3

@@ -110,7 +110,11 @@ func (p *parser) parse() error {
 	return nil
 }
 
+// compilePolicies wants a policy for blocks: Fabric's peers refuse a configuration without one.
 func (p *parser) compilePolicies(root *common.ConfigGroup) (err error) {
+	if _, there := root.GetGroups()[LevelOrderer].GetPolicies()[blockValidation]; !there {
+		return fmt.Errorf("there is no policy %s", PolicyBlockValidation)
+	}
 	p.b.policies, err = policy.Compile(root)
 	return err
 }
