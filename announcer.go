@@ -48,10 +48,7 @@ func (a *announcer) verified(b *common.Block, from peer.ID) {
 }
 
 // old says whether most members claim to have the block: we are catching up with them.
-func (a *announcer) old(number uint64) bool {
-	living, _ := a.c.tracker.Count()
-	return living > 0 && 2*len(a.c.tracker.AtOrAbove(number+1)) > living
-}
+func (a *announcer) old(number uint64) bool { return a.c.tracker.MostHave(number + 1) }
 
 // settle hears of every commit.
 func (a *announcer) settle() {

@@ -80,7 +80,7 @@ func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, 
 	})
 	if c.sync, err = blocksync.New(blocksync.Config{
 		Channel: c.id, Scope: c.announcements.Name, Host: n.host, Ledger: c.ledger, Verifier: verifier,
-		MayAsk: c.mayAsk, Streaming: c.streaming, Verified: c.announcer.verified, Rival: c.rival, Committed: c.committed,
+		MayAsk: c.mayAsk, Owner: n.accounts.Owner, Streaming: c.streaming, Verified: c.announcer.verified, Rival: c.rival, Committed: c.committed,
 		Log: n.logger("blocksync"), Registerer: n.registerer,
 	}); err != nil {
 		return err

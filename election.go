@@ -9,6 +9,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/leader"
+	"github.com/weft-p2p/weft/membership"
 )
 
 // giveUp is how long a source may fail, at most, before its leader counts as one that cannot pull: some retries, so that an
@@ -28,11 +29,12 @@ func (c *Channel) elect(j *joinConfig) (err error) {
 }
 
 // electorate is what the election decides upon: ourselves, and the living members of our organization in the channel.
+// An identity stands once, whatever host keys it uses.
 func (c *Channel) electorate() leader.Input {
 	in := leader.Input{
 		Self: c.node.ID(), Height: c.Height(), Highest: c.sync.VerifiedHeight(), CanPull: c.canPull(), Barred: c.unfit(),
 	}
-	for _, m := range c.tracker.Alive() {
+	for _, m := range membership.OnePerIdentity(c.tracker.Alive()) {
 		if m.MSPID == c.node.MSPID() {
 			in.Peers = append(in.Peers, leader.Candidate{ID: m.ID, Height: m.State.Height, Leads: m.State.Leader, LastSeen: m.LastSeen})
 		}

@@ -276,19 +276,11 @@ func (n *Node) secret() []byte {
 // want tells the keeper whom to be connected to: everybody of our organization and every visible member of our channels, as
 // long as a full mesh is sensible.
 func (n *Node) want() {
-	ids := map[peer.ID]struct{}{}
-	add := func(t *membership.Tracker) {
-		for _, m := range t.Members() {
-			if len(ids) < n.fullMesh {
-				ids[m.ID] = struct{}{}
-			}
-		}
-	}
-	add(n.org.tracker)
+	views := [][]membership.Member{n.org.tracker.Members()}
 	for _, c := range n.Channels() {
-		add(c.tracker)
+		views = append(views, c.tracker.Members())
 	}
-	n.keeper.Want(ids)
+	n.keeper.Want(wanted(views, n.MSPID(), n.fullMesh))
 }
 
 // hidden says whether only our own organization may see us: nothing is said on the topics of channels then.

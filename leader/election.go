@@ -33,6 +33,14 @@ type Input struct {
 	Peers   []Candidate // all others, in any order; who has died or left is not among them
 }
 
+// known is what of a claimed height is known to exist: nobody gives way to a height that somebody makes up.
+func (in Input) known(claim uint64) uint64 {
+	if in.Highest == 0 {
+		return claim
+	}
+	return min(claim, max(in.Highest, in.Height))
+}
+
 // Decision is what [Election.Step] answers.
 type Decision struct {
 	Lead   bool    // we lead: pull, and say so in our heartbeats

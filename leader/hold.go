@@ -39,7 +39,7 @@ func (e *Election) repeat(alone bool) {
 func (e *Election) prevails(in Input, p candidate) bool {
 	lower := in.Self < p.ID
 	switch {
-	case e.behind(in.Height, p.Height):
+	case e.behind(in.Height, in.known(p.Height)):
 		return false
 	case !lower && e.clock.past(p.rival.Add(e.t.LeaderAliveThreshold)):
 		return false

@@ -45,6 +45,7 @@ func (e *Election) look(in Input) []candidate {
 		}
 	}
 	e.forget()
+	e.crop()
 	slices.SortFunc(peers, func(a, b candidate) int { return cmp.Compare(a.ID, b.ID) })
 	return peers
 }
@@ -96,6 +97,29 @@ func (e *Election) forget() {
 		if s.step != e.steps && !e.clock.now.Before(gave) && !e.clock.now.Before(idle) {
 			delete(e.seen, id)
 		}
+	}
+}
+
+// maxSights is how many peers are remembered that are not there now: more than an organization has, unless somebody makes
+// them up.
+const maxSights = 1024
+
+// crop drops those of the absent that were seen longest ago when there are too many.
+func (e *Election) crop() {
+	var absent []peer.ID
+	for id, s := range e.seen {
+		if s.step != e.steps {
+			absent = append(absent, id)
+		}
+	}
+	if len(absent) <= maxSights {
+		return
+	}
+	slices.SortFunc(absent, func(a, b peer.ID) int {
+		return cmp.Or(cmp.Compare(e.seen[a].step, e.seen[b].step), cmp.Compare(a, b))
+	})
+	for _, id := range absent[:len(absent)-maxSights] {
+		delete(e.seen, id)
 	}
 }
 

@@ -37,7 +37,7 @@ func (e *Election) sitOut(in Input, peers []candidate) Reason {
 func (e *Election) lagging(in Input, peers []candidate) bool {
 	hopeless := false
 	for _, p := range peers {
-		hopeless = hopeless || e.behind(in.Height, p.Height) && !e.passed(p)
+		hopeless = hopeless || e.behind(in.Height, in.known(p.Height)) && !e.passed(p)
 	}
 	return e.lag.lasts(&e.clock, e.behind(in.Height, in.Highest), in.Height, hopeless, e.t.MaxLagTime)
 }

@@ -25,6 +25,13 @@ func (t *Tracker) AtOrAbove(height uint64) []Member {
 	return t.view.AtOrAbove(height)
 }
 
+// MostHave reports whether most claim a height: see View.MostHave.
+func (t *Tracker) MostHave(height uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.view.MostHave(height)
+}
+
 // Highest returns the greatest claimed height: see View.Highest.
 func (t *Tracker) Highest() (peer.ID, uint64) {
 	t.mu.Lock()

@@ -7,6 +7,9 @@ import (
 	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/weft-p2p/weft/internal/fair"
+	"github.com/weft-p2p/weft/msp"
 )
 
 // Members returns everybody, dead ones included, sorted by peer ID.
@@ -18,6 +21,36 @@ func (v *View) Alive() []Member { return v.members(func(e *entry) bool { return 
 // AtOrAbove returns the living that claim at least height blocks.
 func (v *View) AtOrAbove(height uint64) []Member {
 	return v.members(func(e *entry) bool { return e.phase == alive && e.state.Height >= height })
+}
+
+// MostHave reports whether most of the living claim at least height blocks. An identity has one vote, whatever host keys it
+// uses: that of the newest incarnation; no organization is a majority alone, unless there is no other (fair.Poll).
+func (v *View) MostHave(height uint64) bool {
+	var poll fair.Poll
+	for _, m := range OnePerIdentity(v.Alive()) {
+		poll.Vote(m.MSPID, m.State.Height >= height)
+	}
+	return poll.Majority()
+}
+
+// OnePerIdentity returns those who stand for their identities, in the order in which they are: of several host keys of one
+// identity the living before the dead, then the one with the newest incarnation.
+func OnePerIdentity(members []Member) []Member {
+	first := make(map[msp.Key]Member, len(members))
+	for _, m := range members {
+		key := m.Record.Identity().Key()
+		if other, ok := first[key]; !ok || m.standsBefore(other) {
+			first[key] = m
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return first[m.Record.Identity().Key()].ID != m.ID })
+}
+
+func (m Member) standsBefore(o Member) bool {
+	if m.Alive != o.Alive {
+		return m.Alive
+	}
+	return cmp.Or(cmp.Compare(m.Record.Incarnation(), o.Record.Incarnation()), cmp.Compare(m.ID, o.ID)) > 0
 }
 
 // Find returns one member, dead or alive.
