@@ -33,9 +33,9 @@ func (c *Channel) watch(genesis []byte) (err error) {
 
 // rival hears of every block that is another one than ours. Its share is that of the identity that brought it.
 func (c *Channel) rival(b *common.Block, from peer.ID) {
-	source := string(from)
 	if owner, known := c.node.owner(from); known {
-		source = owner.Identity
+		c.witness.Rival(b, owner.Org, owner.Identity)
+		return
 	}
-	c.witness.Rival(b, source)
+	c.witness.Rival(b, "", string(from))
 }

@@ -100,3 +100,26 @@ func TestSealWithAnothersRecord(t *testing.T) {
 	_, err := msp.Seal("p", "s", rec, ca.issue(t, "q").signer(t, testMSP), nil)
 	require.ErrorIs(t, err, msp.ErrKeyMismatch)
 }
+
+// TestUnsealPast: a signature holds long after the record has run out, and needs the whole record.
+func TestUnsealPast(t *testing.T) {
+	id := rootCA(t, "ca").issue(t, "p").signer(t, testMSP)
+	rec := issue(t, hostKey(t), id)
+	raw, err := msp.Seal("heartbeat", "topic", rec, id, []byte("content"))
+	require.NoError(t, err)
+	_, err = msp.NewRecords(4).Unseal("heartbeat", "topic", raw, epoch.Add(1000*msp.RecordLifetime))
+	require.ErrorIs(t, err, msp.ErrRecordExpired)
+	sealed, err := msp.UnsealPast("heartbeat", "topic", raw)
+	require.NoError(t, err)
+	require.Equal(t, "content", string(sealed.Content))
+	require.Equal(t, id.Key(), sealed.Record.Identity().Key())
+
+	_, err = msp.UnsealPast("heartbeat", "another", raw)
+	require.ErrorIs(t, err, msp.ErrSignature)
+	_, err = msp.UnsealPast("heartbeat", "topic", []byte("hello"))
+	require.ErrorIs(t, err, msp.ErrControl)
+	brief, err := msp.SealBrief("heartbeat", "topic", rec, id, []byte("content"))
+	require.NoError(t, err)
+	_, err = msp.UnsealPast("heartbeat", "topic", brief)
+	require.ErrorIs(t, err, msp.ErrUnknownRecord)
+}

@@ -31,8 +31,9 @@ func (b *Bundle) VerifySignatures(h *common.BlockHeader, entry0 []byte) error {
 	return nil
 }
 
-// Signers returns which valid members of ordering organizations have signed a header, each once, in the order of their
-// signatures in metadata entry 0. It does not ask whether they suffice. The error is ErrMetadata.
+// Signers returns which ordering nodes have signed a header, each once, in the order of their signatures in metadata entry 0:
+// the consenters of a BFT channel, else the valid members of ordering organizations. It does not ask whether they suffice.
+// The error is ErrMetadata.
 func (b *Bundle) Signers(h *common.BlockHeader, entry0 []byte) ([]*msp.Identity, error) {
 	proofs, err := b.proofs(h, entry0)
 	if err != nil {
@@ -41,11 +42,24 @@ func (b *Bundle) Signers(h *common.BlockHeader, entry0 []byte) ([]*msp.Identity,
 	signed, _ := b.signers(proofs)
 	var ids []*msp.Identity
 	for _, s := range signed {
-		if s.msp.Validate(s.id) == nil && slices.ContainsFunc(b.ordererOrgs, func(o OrdererOrg) bool { return o.MSPID == s.id.MSPID() }) {
+		if b.orders(s.id) && s.msp.Validate(s.id) == nil {
 			ids = append(ids, s.id)
 		}
 	}
 	return ids, nil
+}
+
+// orders says whether an identity is a consenter or, unless the channel is BFT, of an ordering organization.
+func (b *Bundle) orders(id *msp.Identity) bool {
+	if !b.bft() {
+		return slices.ContainsFunc(b.ordererOrgs, func(o OrdererOrg) bool { return o.MSPID == id.MSPID() })
+	}
+	for _, consenter := range b.consenters {
+		if consenter != nil && consenter.MSPID() == id.MSPID() && consenter.Digest() == id.Digest() {
+			return true
+		}
+	}
+	return false
 }
 
 // proofs are the signatures in metadata entry 0, each with what it has to cover.

@@ -13,8 +13,8 @@ import (
 const (
 	// Window is how far a number may be ahead of the chain, and behind it for announced roots.
 	Window = 256
-	// maxClaims is how many claims one number may have; sourceClaims of one source.
-	maxClaims, sourceClaims = 32, 2
+	// maxClaims is how many claims one number may have, of peers; orgClaims of one organization, sourceClaims of one source.
+	maxClaims, orgClaims, sourceClaims = 64, 8, 2
 	// maxClaimed bounds the bytes of all claims, sourceClaimed those of one source: a run of 256 announcements of 2 KiB.
 	maxClaimed, sourceClaimed = 8 << 20, 512 << 10
 )
@@ -22,7 +22,7 @@ const (
 // claim is what somebody has said of a block: a header with signatures, and the body that an announcement describes.
 type claim struct {
 	Attestation
-	source string // whose share it counts against: an announcer's key, or a peer; empty: our own source
+	org, source string // whose share it counts against: MSP ID, and key of an identity, or peer; both empty: our own source
 	// message is the sealed announcement with its whole record, if the body did not travel inside.
 	message []byte
 	root    [32]byte
@@ -42,23 +42,38 @@ type claims struct {
 
 func newClaims() *claims { return &claims{by: map[uint64][]claim{}, share: map[string]int{}} }
 
-// add takes a claim and says whether there was room.
+// add takes a claim and says whether it is new and there was room.
 func (c *claims) add(a claim) bool {
-	mine := 0
-	for _, other := range c.by[a.number()] {
-		if other.source == a.source {
-			mine++
-		}
-		if other.source == a.source && other.root == a.root && bytes.Equal(block.HeaderHash(other.Header), block.HeaderHash(a.Header)) {
-			return false
-		}
-	}
-	if mine >= sourceClaims || len(c.by[a.number()]) >= maxClaims || c.bytes+a.bytes() > maxClaimed || c.share[a.source]+a.bytes() > sourceClaimed {
+	slot := c.by[a.number()]
+	if slices.ContainsFunc(slot, a.repeats) || c.bytes+a.bytes() > maxClaimed || c.share[a.source]+a.bytes() > sourceClaimed || !fits(slot, a) {
 		return false
 	}
-	c.by[a.number()] = append(c.by[a.number()], a)
+	c.by[a.number()] = append(slot, a)
 	c.count(a, a.bytes())
 	return true
+}
+
+// repeats says whether the same source has said the same.
+func (c claim) repeats(other claim) bool {
+	return other.source == c.source && other.org == c.org && other.root == c.root && other.size == c.size &&
+		bytes.Equal(block.HeaderHash(other.Header), block.HeaderHash(c.Header))
+}
+
+// fits says whether a claim keeps to the shares of one number. Peers cannot take our own source's.
+func fits(slot []claim, a claim) bool {
+	all, org, source := 0, 0, 0
+	for _, other := range slot {
+		if other.source != "" {
+			all++
+		}
+		if other.org == a.org && other.source != "" {
+			org++
+		}
+		if other.source == a.source {
+			source++
+		}
+	}
+	return source < sourceClaims && (a.source == "" || org < orgClaims && all < maxClaims)
 }
 
 func (c *claims) count(a claim, n int) {

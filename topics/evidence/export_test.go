@@ -11,3 +11,11 @@ func JudgeWaiting(w *Witness) {
 		}
 	}
 }
+
+// Waiting is how many claims wait.
+func Waiting(w *Witness) (n int) {
+	for _, slot := range w.waiting.by {
+		n += len(slot)
+	}
+	return n
+}

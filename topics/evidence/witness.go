@@ -100,7 +100,7 @@ func (w *Witness) Heard(j topics.Judgement, raw []byte) {
 		return
 	}
 	key := j.Announcer.Identity().Key()
-	c := claim{source: string(key[:])}
+	c := claim{org: j.Announcer.Identity().MSPID(), source: string(key[:])}
 	if a := j.Announcement; a != nil {
 		c.Attestation, c.root, c.size = Attestation{a.Header, a.Signatures}, a.Root, a.BodySize
 		if a.Data != nil { // it is the announced one, or it would have been rejected
@@ -129,8 +129,9 @@ func (w *Witness) interesting(j topics.Judgement) bool {
 }
 
 // Rival takes a block that is not the one on our chain, or may not be, though it names the same block before it. Nobody has
-// verified it. source is who brought it, empty for our own source. It does not wait, and keeps only what the orderers sign.
-func (w *Witness) Rival(b *common.Block, source string) {
+// verified it. It counts against a source, an identity or a peer, and its organization; both are empty for our own block
+// source. It does not wait, and keeps only what the orderers sign.
+func (w *Witness) Rival(b *common.Block, org, source string) {
 	if b.GetHeader().GetNumber() >= w.Ledger.Height()+Window {
 		return
 	}
@@ -138,7 +139,7 @@ func (w *Witness) Rival(b *common.Block, source string) {
 	if entries := b.GetMetadata().GetMetadata(); len(entries) > 0 {
 		entry0 = entries[common.BlockMetadataIndex_SIGNATURES]
 	}
-	w.add(claim{source: source, Attestation: Attestation{b.Header, entry0}})
+	w.add(claim{org: org, source: source, Attestation: Attestation{b.Header, entry0}})
 }
 
 func (w *Witness) add(c claim) {

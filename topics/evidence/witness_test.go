@@ -85,10 +85,10 @@ func TestForksAreFound(t *testing.T) {
 		},
 		"brought by a peer": func(w *world, witness *evidence.Witness) {
 			w.commit()
-			witness.Rival(w.fork(3), "peer")
+			witness.Rival(w.fork(3), "Org2MSP", "peer")
 		},
 		"brought by our own source before it is committed": func(w *world, witness *evidence.Witness) {
-			witness.Rival(w.fork(3), "")
+			witness.Rival(w.fork(3), "", "")
 			w.commit()
 			witness.Committed()
 		},
@@ -96,7 +96,7 @@ func TestForksAreFound(t *testing.T) {
 			w.commit()
 			rival := w.fork(3)
 			rival.Data.Data[0] = []byte("forged")
-			witness.Rival(rival, "peer")
+			witness.Rival(rival, "Org2MSP", "peer")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestForkBehindOldConfiguration(t *testing.T) {
 		w.Grow(t, 1, 100)
 		w.ledger.blocks = w.Blocks
 		witness := w.witness("")
-		witness.Rival(rival, "peer")
+		witness.Rival(rival, "Org2MSP", "peer")
 		settle(t, witness, synctest.Wait)
 		require.Len(t, witness.Findings(), 1)
 		require.Zero(t, witness.Findings()[0].Config)
@@ -137,16 +137,16 @@ func TestNothingIsFound(t *testing.T) {
 		"a forged rival": func(w *world, witness *evidence.Witness) {
 			rival := w.fork(2)
 			rival.Header.DataHash[0] ^= 1
-			witness.Rival(rival, "peer")
+			witness.Rival(rival, "Org2MSP", "peer")
 		},
 		"a block of another chain": func(w *world, witness *evidence.Witness) {
-			witness.Rival(w.Block(w.t, w.fork(1), w.Blocks[2].Data.Data...), "peer")
+			witness.Rival(w.Block(w.t, w.fork(1), w.Blocks[2].Data.Data...), "Org2MSP", "peer")
 		},
-		"our own block": func(w *world, witness *evidence.Witness) { witness.Rival(w.Blocks[2], "peer") },
+		"our own block": func(w *world, witness *evidence.Witness) { witness.Rival(w.Blocks[2], "Org2MSP", "peer") },
 		"no metadata": func(w *world, witness *evidence.Witness) {
 			rival := w.fork(2)
 			rival.Metadata = nil
-			witness.Rival(rival, "peer")
+			witness.Rival(rival, "Org2MSP", "peer")
 		},
 		"a lie of no member": func(w *world, witness *evidence.Witness) {
 			w.hear(witness, w.announce(w.Member(w.t, w.Org1, "client", devnet.Client), w.Blocks[2], falseRoot))
@@ -181,7 +181,7 @@ func TestEvidenceSurvivesARestart(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "evidence")
 		witness := w.witness(dir)
 		w.hear(witness, w.announce(w.member, w.Blocks[3], falseRoot))
-		witness.Rival(w.fork(3), "peer")
+		witness.Rival(w.fork(3), "Org2MSP", "peer")
 		settle(t, witness, synctest.Wait)
 		before := witness.Findings()
 		require.Len(t, before, 2)
@@ -192,7 +192,7 @@ func TestEvidenceSurvivesARestart(t *testing.T) {
 			require.Equal(t, f.Proof.Bytes(), proofOf(t, again, f.ID))
 		}
 		require.True(t, again.Distrusts(w.member.Signer.Identity))
-		again.Rival(w.Block(t, w.Blocks[2], w.Blocks[1].Data.Data...), "peer")
+		again.Rival(w.Block(t, w.Blocks[2], w.Blocks[1].Data.Data...), "Org2MSP", "peer")
 		w.hear(again, w.announce(w.Member(t, w.Org2, "other", devnet.Peer), w.Blocks[3], falseRoot))
 		settle(t, again, synctest.Wait)
 		require.Len(t, again.Findings(), 4)
@@ -249,11 +249,11 @@ func TestFloodsKeepTheOldest(t *testing.T) {
 		dir := t.TempDir()
 		witness := w.witness(dir)
 		first := w.fork(3)
-		witness.Rival(first, "peer")
+		witness.Rival(first, "Org2MSP", "peer")
 		settle(t, witness, synctest.Wait)
 		id := witness.Findings()[0].ID
 		for i := range 3 * evidence.MaxByOne {
-			witness.Rival(w.fork(3), fmt.Sprint("peer", i))
+			witness.Rival(w.fork(3), "Org2MSP", fmt.Sprint("peer", i))
 			settle(t, witness, synctest.Wait)
 		}
 		require.Len(t, witness.Findings(), evidence.MaxByOne)
@@ -264,25 +264,49 @@ func TestFloodsKeepTheOldest(t *testing.T) {
 		require.Len(t, files, evidence.MaxByOne)
 		again := proto.CloneOf(first)
 		w.Sign(t, again, 0)
-		witness.Rival(again, "peer")
+		witness.Rival(again, "Org2MSP", "peer")
 		settle(t, witness, synctest.Wait)
 		require.Len(t, witness.Findings(), evidence.MaxByOne, "one offence is kept once")
 	})
 }
 
-// TestClaimsAreBounded: what waits is bounded by number and source, however much a member says.
-func TestClaimsAreBounded(t *testing.T) {
+// TestClaimsAreShared: what waits is bounded by source and organization, however much each of them says, and our own source
+// has its place in any case.
+func TestClaimsAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 4, 3, 100)
 		witness := w.witness("")
-		for range 10 {
-			witness.Rival(w.fork(3), "flood")
+		forged := func(org, source string) {
+			b := w.fork(3)
+			b.Header.DataHash[0] ^= 1
+			witness.Rival(b, org, source)
 		}
-		witness.Rival(w.fork(3), "another")
+		for range 4 {
+			forged("", "") // its own two places are taken; it says nothing true below
+		}
+		for org := range 20 {
+			for i := range 20 {
+				forged(fmt.Sprint("Org", org), fmt.Sprint(org, i/3))
+			}
+		}
+		require.Equal(t, 2+64, evidence.Waiting(witness))
 		w.commit()
 		witness.Committed()
 		settle(t, witness, synctest.Wait)
-		require.Len(t, witness.Findings(), 3, "two of the flood, one of the other")
+		require.Zero(t, evidence.Waiting(witness))
+		require.Empty(t, witness.Findings())
+
+		crowded := w.witness("")
+		for i := range 20 {
+			b := w.fork(3)
+			b.Header.DataHash[0] ^= 1
+			crowded.Rival(b, "Org1", fmt.Sprint(i))
+		}
+		require.Equal(t, 8, evidence.Waiting(crowded))
+		crowded.Rival(w.fork(3), "Org2", "honest")
+		crowded.Rival(w.fork(3), "", "")
+		settle(t, crowded, synctest.Wait)
+		require.Len(t, crowded.Findings(), 2)
 	})
 }
 
@@ -293,7 +317,7 @@ func TestDiskIsFull(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "file")
 		witness := w.witness(filepath.Join(file, "evidence"))
 		require.NoError(t, os.WriteFile(file, nil, 0o600))
-		witness.Rival(w.fork(3), "peer")
+		witness.Rival(w.fork(3), "Org2MSP", "peer")
 		settle(t, witness, synctest.Wait)
 		require.Len(t, witness.Findings(), 1)
 		require.Contains(t, w.log.String(), "evidence not written")
