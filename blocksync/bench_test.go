@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkCatchUp is CPU: real libp2p over a simulated network, verification included, a ledger in memory. A benchmark
+// BenchmarkCatchUpNetwork is CPU: real libp2p over a simulated network, verification included, a ledger in memory. A benchmark
 // enters a bubble through testing.RunTests.
-func BenchmarkCatchUp(b *testing.B) {
+func BenchmarkCatchUpNetwork(b *testing.B) {
 	for _, size := range []int{1 << 10, 128 << 10} {
 		b.Run(fmt.Sprintf("%d KiB", size>>10), func(b *testing.B) {
 			const blocks = 200
