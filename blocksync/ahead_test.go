@@ -163,3 +163,92 @@ func TestParallelVerdictsAreTheSerialOnes(t *testing.T) {
 	})
 	require.Positive(t, examined, "nothing was examined ahead")
 }
+
+// idle runs a sync whose chain has grown to a height and that has nothing but the genesis block.
+func idle(t *testing.T, height, workers int, change ...func(*blocksync.Config)) (*blocktest.Chain, *blocksync.Sync, func() error) {
+	c := blocktest.New(t)
+	c.Grow(t, height-1, 10)
+	cfg := blocksync.Config{Channel: c.Channel, Ledger: &memory{blocks: c.Blocks[:1:1]}, Verifier: c.Verifier(t, 1)}
+	for _, f := range change {
+		f(&cfg)
+	}
+	s, err := blocksync.New(cfg)
+	require.NoError(t, err)
+	s.Workers(workers)
+	return c, s, background(t, s.Run)
+}
+
+func TestExaminesAheadWithinReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s, stop := idle(t, 150, 2)
+		for _, b := range c.Blocks[2:] {
+			require.Equal(t, blocksync.Stored, s.Offer(b, "a"))
+		}
+		synctest.Wait()
+		require.Equal(t, blocksync.BatchBlocks, s.Examined())
+		s.Offer(c.Blocks[1], "a")
+		synctest.Wait()
+		require.Equal(t, c.Height(), s.Position().Height)
+		require.NoError(t, stop())
+	})
+}
+
+// A block that comes alone is judged by the writer, which has nothing else to do; one that comes while the writer waits for
+// the disk is judged meanwhile.
+func TestTheBlockThatIsDueIsNotHandedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s *blocksync.Sync
+		var ahead []int
+		store := &memory{}
+		c, s, stop := idle(t, 5, 2, func(cfg *blocksync.Config) {
+			store.blocks = cfg.Ledger.(*memory).blocks
+			cfg.Ledger = store
+			cfg.Verified = func(*common.Block, peer.ID) { ahead = append(ahead, s.Examined()) }
+		})
+		for _, b := range c.Blocks[1:3] {
+			s.Offer(b, "a")
+			synctest.Wait()
+		}
+		gate := make(chan struct{})
+		store.set(func() { store.gate = gate })
+		s.Offer(c.Blocks[3], "a")
+		synctest.Wait()
+		s.Offer(c.Blocks[4], "a")
+		synctest.Wait()
+		require.Equal(t, 1, s.Examined())
+		close(gate)
+		synctest.Wait()
+		require.Equal(t, []int{0, 0, 0, 1}, ahead)
+		require.NoError(t, stop())
+	})
+}
+
+func TestNothingIsExaminedBeyondABadBlockOfTheSameSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s, stop := idle(t, 10, 1)
+		bad := proto.CloneOf(c.Blocks[2])
+		bad.Metadata = nil
+		s.Offer(bad, "liar")
+		for _, b := range c.Blocks[3:6] {
+			s.Offer(b, "liar")
+		}
+		for _, b := range c.Blocks[6:] {
+			s.Offer(b, "a")
+		}
+		synctest.Wait()
+		require.Equal(t, 1+4, s.Examined())
+		require.NoError(t, stop())
+	})
+}
+
+// Run ends while blocks are examined, and everything that it has started with it.
+func TestStopsWhileExamining(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s, stop := idle(t, 60, 4)
+		for _, b := range c.Blocks[2:] {
+			s.Offer(b, "a")
+		}
+		require.NoError(t, stop())
+		require.ErrorIs(t, s.WaitHeight(t.Context(), 2), blocksync.ErrStopped)
+	})
+}

@@ -15,7 +15,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/blocksync/pb"
-	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/stream"
 	"github.com/weft-p2p/weft/msp/channelconfig"
 	"google.golang.org/protobuf/proto"
@@ -169,65 +168,6 @@ func receive(s *stream.Stream, f Fetch, limit uint64, r *Result, take func(*comm
 
 // ErrStatus says that a server refused a request; the text has its status.
 var ErrStatus = errors.New("blocksync: request refused")
-
-// readBlock reads the chunks of one block, and says how many bytes it had. It returns io.EOF if the stream ends before the
-// first.
-func readBlock(s *stream.Stream, number, limit uint64) (*common.Block, int, error) {
-	start := time.Now()
-	var c pb.Chunk
-	if err := s.Read(&c); err != nil {
-		return nil, 0, badMessage(err)
-	}
-	size := c.Size
-	if err := checkChunk(&c, number, min(size, limit), 0); err != nil {
-		return nil, 0, err
-	}
-	release, err := s.Reserve(int(size))
-	if err != nil {
-		return nil, 0, err
-	}
-	defer release()
-	raw := c.Data
-	for uint64(len(raw)) < size {
-		if time.Since(start) > patience(len(raw)) {
-			return nil, 0, fmt.Errorf("%w: %d bytes of block %d in %s", errSlow, len(raw), number, time.Since(start))
-		}
-		c.Reset()
-		if err := s.Read(&c); err != nil {
-			return nil, 0, noEOF(badMessage(err))
-		}
-		if err := checkChunk(&c, number, size, uint64(len(raw))); err != nil {
-			return nil, 0, err
-		}
-		raw = append(raw, c.Data...)
-	}
-	b, err := decodeBlock(raw, number)
-	return b, len(raw), err
-}
-
-// errSlow says that a block came in at less than minRate.
-var errSlow = errors.New("blocksync: answer too slow")
-
-// decodeBlock takes raw over.
-func decodeBlock(raw []byte, number uint64) (*common.Block, error) {
-	b, err := block.Decode(raw)
-	if err != nil {
-		return nil, fmt.Errorf("%w: block %d: %w", ErrAnswer, number, err)
-	}
-	if b.GetHeader().GetNumber() != number {
-		return nil, fmt.Errorf("%w: block %d where %d was asked for", ErrAnswer, b.GetHeader().GetNumber(), number)
-	}
-	return b, nil
-}
-
-// checkChunk holds a chunk against the block it is a part of. All but the last chunk of a block are full, so that a server
-// cannot keep a stream for ever with one byte at a time.
-func checkChunk(c *pb.Chunk, number, size, have uint64) error {
-	if c.Number != number || c.Size != size || size == 0 || uint64(len(c.Data)) != min(ChunkBytes, size-have) {
-		return fmt.Errorf("%w: chunk of %d bytes at %d of %d of block %d; want block %d, %d bytes, in chunks of %d", ErrAnswer, len(c.Data), have, c.Size, c.Number, number, size, ChunkBytes)
-	}
-	return nil
-}
 
 // badMessage tells a message that no honest server sends from a stream that broke.
 func badMessage(err error) error {

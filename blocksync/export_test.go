@@ -37,6 +37,7 @@ const (
 	BlockSlack     = blockSlack
 	MinRate        = minRate
 	PendingWait    = pendingWait
+	BatchBlocks    = batchBlocks
 )
 
 // Underway are the fetches that a planner has started and that are not done.
@@ -66,7 +67,10 @@ func CheckChunk(c *pb.Chunk, number, size, have uint64) error {
 	return checkChunk(c, number, size, have)
 }
 
-var DecodeBlock = decodeBlock
+var (
+	DecodeBlock = decodeBlock
+	DecodeChunk = decodeChunk
+)
 
 // NewCandidate is what becomes of an offered block.
 var NewCandidate = candidate

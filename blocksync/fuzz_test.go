@@ -21,11 +21,15 @@ func FuzzChunk(f *testing.F) {
 		f.Add(raw, uint64(5), uint64(1<<40), uint64(blocksync.ChunkBytes))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, number, size, have uint64) {
-		var c pb.Chunk
-		if proto.Unmarshal(raw, &c) != nil || have > size {
+		var want pb.Chunk
+		unreadable := proto.Unmarshal(raw, &want)
+		c, err := blocksync.DecodeChunk(raw)
+		require.Equal(t, unreadable == nil, err == nil)
+		if err != nil || have > size {
 			return
 		}
-		if err := blocksync.CheckChunk(&c, number, size, have); err != nil {
+		require.Equal(t, []any{want.Number, want.Size, string(want.Data)}, []any{c.Number, c.Size, string(c.Data)})
+		if err := blocksync.CheckChunk(c, number, size, have); err != nil {
 			require.ErrorIs(t, err, blocksync.ErrAnswer)
 			return
 		}

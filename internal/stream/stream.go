@@ -96,25 +96,34 @@ func (s *Stream) Received() int { return s.received }
 // Read reads the next message into m. It blocks until a message is there, Deadline at most. It returns io.EOF when the
 // other end closed between messages and [ErrTooLarge] for a message above MaxMessage.
 func (s *Stream) Read(m proto.Message) error {
-	if err := s.raw.SetReadDeadline(time.Now().Add(s.protocol.Deadline)); err != nil {
-		return err
-	}
-	size, err := readSize(s.r)
+	raw, err := s.Next()
 	if err != nil {
 		return err
 	}
+	return proto.Unmarshal(raw, m)
+}
+
+// Next is Read for who decodes the message himself. It is valid until the next message is read.
+func (s *Stream) Next() ([]byte, error) {
+	if err := s.raw.SetReadDeadline(time.Now().Add(s.protocol.Deadline)); err != nil {
+		return nil, err
+	}
+	size, err := readSize(s.r)
+	if err != nil {
+		return nil, err
+	}
 	if size > uint64(s.protocol.MaxMessage) {
-		return fmt.Errorf("%w: %d bytes, %d allowed", ErrTooLarge, size, s.protocol.MaxMessage)
+		return nil, fmt.Errorf("%w: %d bytes, %d allowed", ErrTooLarge, size, s.protocol.MaxMessage)
 	}
 	if uint64(cap(s.in)) < size {
 		s.in = make([]byte, size)
 	}
 	s.in = s.in[:size]
 	if _, err := io.ReadFull(s.r, s.in); err != nil {
-		return noEOF(err)
+		return nil, noEOF(err)
 	}
 	s.received += len(s.in) + sizeVarint(size)
-	return proto.Unmarshal(s.in, m)
+	return s.in, nil
 }
 
 // Write writes m, Deadline at most. It returns [ErrTooLarge] for a message above MaxMessage, before a byte is written.
