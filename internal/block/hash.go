@@ -5,6 +5,7 @@ package block
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 )
@@ -20,19 +21,28 @@ const (
 // SEQUENCE { INTEGER number, OCTET STRING previous_hash, OCTET STRING data_hash }. The number is the uint64 as a
 // non-negative integer; absent hashes are empty octet strings. A nil header encodes like an empty one.
 func HeaderBytes(h *common.BlockHeader) []byte {
+	return appendHeader(make([]byte, 0, headerRoom+len(h.GetPreviousHash())+len(h.GetDataHash())), h)
+}
+
+// headerRoom is what a header takes beside its hashes, at most: 11 bytes of number, and a tag and up to nine bytes of
+// length before each of the two hashes and before the whole.
+const headerRoom = 11 + 3*10
+
+func appendHeader(dst []byte, h *common.BlockHeader) []byte {
+	var number [11]byte
+	n := appendInteger(number[:0], h.GetNumber())
 	previous, data := h.GetPreviousHash(), h.GetDataHash()
-	// 11 bytes of number at most; a tag and up to nine bytes of length before each of the two hashes.
-	body := make([]byte, 0, 11+10+len(previous)+10+len(data))
-	body = appendInteger(body, h.GetNumber())
-	body = appendDER(body, tagOctetString, previous)
-	body = appendDER(body, tagOctetString, data)
-	return appendDER(make([]byte, 0, 10+len(body)), tagSequence, body)
+	dst = appendLength(dst, tagSequence, len(n)+sizeDER(len(previous))+sizeDER(len(data)))
+	dst = append(dst, n...)
+	dst = appendDER(dst, tagOctetString, previous)
+	return appendDER(dst, tagOctetString, data)
 }
 
 // HeaderHash returns SHA-256 over HeaderBytes, the hash that the next block names as its previous hash. It is SHA-256
 // on every channel, whatever the channel's hashing algorithm is.
 func HeaderHash(h *common.BlockHeader) []byte {
-	sum := sha256.Sum256(HeaderBytes(h))
+	var room [headerRoom + 2*sha256.Size]byte // enough for every header that is not forged
+	sum := sha256.Sum256(appendHeader(room[:0], h))
 	return sum[:]
 }
 
@@ -57,19 +67,27 @@ func appendInteger(dst []byte, n uint64) []byte {
 }
 
 func appendDER(dst []byte, tag byte, content []byte) []byte {
+	return append(appendLength(dst, tag, len(content)), content...)
+}
+
+// appendLength appends the tag and the length of a DER element.
+func appendLength(dst []byte, tag byte, size int) []byte {
 	dst = append(dst, tag)
-	size := len(content)
 	if size < 0x80 {
-		dst = append(dst, byte(size))
-		return append(dst, content...)
+		return append(dst, byte(size))
 	}
-	var raw [8]byte
-	binary.BigEndian.PutUint64(raw[:], uint64(size))
-	first := 0
-	for raw[first] == 0 {
-		first++
+	n := (bits.Len(uint(size)) + 7) / 8
+	dst = append(dst, 0x80|byte(n))
+	for n--; n >= 0; n-- {
+		dst = append(dst, byte(size>>(8*n)))
 	}
-	dst = append(dst, 0x80|byte(len(raw)-first))
-	dst = append(dst, raw[first:]...)
-	return append(dst, content...)
+	return dst
+}
+
+// sizeDER is the size of a DER element whose content has a size.
+func sizeDER(content int) int {
+	if content < 0x80 {
+		return 2 + content
+	}
+	return 2 + (bits.Len(uint(content))+7)/8 + content
 }
