@@ -218,6 +218,9 @@ func (n *Node) ID() peer.ID { return n.host.ID() }
 // MSPID is the MSP ID of the node's organization.
 func (n *Node) MSPID() string { return n.identity().MSP.ID() }
 
+// Expires is when the node's certificate does.
+func (n *Node) Expires() time.Time { return n.signer().ExpiresAt() }
+
 // Channels are the channels that the node is in, sorted by ID.
 func (n *Node) Channels() []*Channel {
 	n.mu.Lock()

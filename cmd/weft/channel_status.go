@@ -78,21 +78,38 @@ func describeSource(s *admin.Source) string {
 // showPeers prints a line for each peer.
 func showPeers(out io.Writer, peers []admin.Peer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PEER\tMSP\tSTATE\tSEEN\tCHANNELS\tADDRESSES")
+	fmt.Fprintln(w, "PEER\tMSP\tCERTIFICATE\tSTATE\tSEEN\tCHANNELS\tADDRESSES")
 	for _, p := range peers {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, cmp.Or(p.MSPID, none), peerState(p), seen(p), memberships(p), cmp.Or(strings.Join(p.Addresses, " "), none))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, cmp.Or(p.MSPID, none), validity(p.Expires, time.Now()), peerState(p), seen(p), memberships(p), cmp.Or(strings.Join(p.Addresses, " "), none))
 	}
 	return w.Flush()
 }
 
 func peerState(p admin.Peer) string {
 	switch {
+	case p.Self:
+		return "this node"
 	case p.Connected:
 		return "connected"
 	case p.Alive:
 		return "alive"
 	default:
 		return "dead"
+	}
+}
+
+// validity is how long a certificate lasts: the day, and how many are left in its last week.
+func validity(expires, now time.Time) string {
+	left := expires.Sub(now)
+	switch day := expires.UTC().Format(time.DateOnly); {
+	case expires.IsZero():
+		return none
+	case left < 0:
+		return "expired " + day
+	case left < 7*24*time.Hour:
+		return fmt.Sprintf("%s, in %s", day, left.Truncate(time.Minute))
+	default:
+		return day
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/spf13/cobra"
@@ -32,7 +34,7 @@ CORE_ variables of the environment, which override it. A stock core.yaml of a Fa
 that it was in before. The commands "weft channel" and "weft peers" administer it while it runs.
 
 The log goes to standard error. FABRIC_LOGGING_SPEC says what of it (info, or info:weft=debug), FABRIC_LOGGING_FORMAT=json makes
-it JSON. Ctrl-C or SIGTERM ends the node within 5 seconds, with exit code 0.`,
+it JSON. A renewed certificate in the MSP folder is taken into use within two minutes, or at SIGHUP. Ctrl-C or SIGTERM ends the node within 5 seconds, with exit code 0.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return startNode(c.Context(), join, c.ErrOrStderr())
@@ -55,8 +57,11 @@ func startNode(ctx context.Context, join []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	d, err := daemon.New(daemon.Config{
-		Core: core, Join: join, Version: ownVersion(), LogSpec: handler, Log: slog.New(handler).With("logger", "weft"),
+		Hangup: hangup, Core: core, Join: join, Version: ownVersion(), LogSpec: handler, Log: slog.New(handler).With("logger", "weft"),
 	})
 	if err != nil {
 		return err

@@ -17,7 +17,8 @@ type peerList struct {
 
 func newPeers() *cobra.Command {
 	return newAsking("peers", "List the peers that the node knows",
-		`List the members of the node's channels that it has heard of, and whoever else is connected. For each channel of a peer there is
+		`List the node itself, the members of its channels that it has heard of, and whoever else is connected, with the day on which
+their certificates expire. For each channel of a peer there is
 the height that it claims; a star marks who pulls from the ordering service for its organization.`, cobra.NoArgs,
 		func(c *cobra.Command, node *admin.Client, _ []string) (peerList, error) {
 			peers, err := node.Peers(c.Context())

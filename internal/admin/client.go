@@ -58,7 +58,7 @@ func (c *Client) Leave(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodDelete, "channels/"+url.PathEscape(id), nil, &struct{}{})
 }
 
-// Peers are the other nodes.
+// Peers are the node itself, first, and the other ones.
 func (c *Client) Peers(ctx context.Context) ([]Peer, error) {
 	var l peerList
 	err := c.get(ctx, "peers", &l)

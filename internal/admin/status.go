@@ -38,10 +38,12 @@ type Source struct {
 	Blocks   uint64    `json:"blocks"`             // taken since the start
 }
 
-// Peer is another node: a member of our channels, or one that is connected.
+// Peer is the node itself, a member of its channels, or another one that is connected.
 type Peer struct {
 	ID        string       `json:"id"`
 	MSPID     string       `json:"mspid,omitempty"` // empty when it has not shown who it is
+	Expires   time.Time    `json:"certificateExpires,omitzero"`
+	Self      bool         `json:"self,omitempty"` // it is the node that was asked
 	Addresses []string     `json:"addresses,omitempty"`
 	Alive     bool         `json:"alive"` // heard of lately
 	Connected bool         `json:"connected"`

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"runtime"
 	"time"
 
@@ -34,6 +35,7 @@ type Config struct {
 	Join    []string           // files with genesis blocks of channels to join, unless they are joined already
 	Version operations.Version // what we say that we are
 	LogSpec operations.LogSpec // behind /logspec; nil: none
+	Hangup  <-chan os.Signal   // every one has the MSP folder looked at now; nil: it is once a minute
 	Log     *slog.Logger       // nil: none
 }
 
@@ -41,7 +43,8 @@ type Config struct {
 type Daemon struct {
 	core        *coreyaml.Config
 	log         *slog.Logger
-	identity    *msp.Local
+	hangup      <-chan os.Signal
+	identity    *msp.Local // at the start
 	joinOptions []weft.JoinOption
 	genesis     []genesis
 	channels    *channels
@@ -63,7 +66,7 @@ func New(cfg Config) (*Daemon, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Daemon{core: cfg.Core, log: cfg.Log}
+	d := &Daemon{core: cfg.Core, log: cfg.Log, hangup: cfg.Hangup}
 	d.channels = &channels{daemon: d, by: map[string]entry{}}
 	if err := d.start(cfg); err != nil {
 		return nil, errors.Join(err, d.close())
@@ -183,6 +186,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	d.announce()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.operations.Run(ctx) })
+	g.Go(func() error { return d.watchIdentity(ctx, d.hangup) })
 	g.Go(func() error { return d.watchNode(ctx) })
 	g.Go(func() error {
 		if err := d.joinAll(ctx); err != nil {

@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"context"
 	"net"
 
 	"github.com/weft-p2p/weft"
@@ -19,3 +20,11 @@ func (d *Daemon) OperationsAddress() net.Addr { return d.operations.Addr() }
 
 // Await is what bounds the end of Run.
 var Await = await
+
+// Looks has the MSP folder looked at a number of times, as if a minute had passed before each.
+func (d *Daemon) Looks(ctx context.Context, times int) {
+	r := d.newRenewal()
+	for range times {
+		r.look(ctx, false)
+	}
+}

@@ -187,3 +187,10 @@ func (l *listener) await(t *testing.T, words string) {
 		}
 	}
 }
+
+// text is all that was logged.
+func (l *listener) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "")
+}

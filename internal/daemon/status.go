@@ -64,7 +64,7 @@ func source(s leader.Status) *admin.Source {
 // describe tells what is known of a member of a channel.
 func (d *Daemon) describe(channel string, m weft.Member) admin.Peer {
 	p := admin.Peer{
-		ID: m.ID.String(), MSPID: m.MSPID, Alive: m.Alive, Connected: d.connected(m.ID), LastSeen: m.LastSeen,
+		ID: m.ID.String(), MSPID: m.MSPID, Expires: m.Record.Identity().ExpiresAt(), Alive: m.Alive, Connected: d.connected(m.ID), LastSeen: m.LastSeen,
 		Channels: []admin.Membership{{Channel: channel, Height: m.State.Height, Leader: m.State.Leader}},
 	}
 	for _, a := range m.Addrs {
@@ -77,7 +77,17 @@ func (d *Daemon) connected(id peer.ID) bool {
 	return d.host.Network().Connectedness(id) == network.Connected
 }
 
-// peers are the members of all channels, and whoever else is connected, sorted by ID.
+// self is this node.
+func (d *Daemon) self() admin.Peer {
+	p := admin.Peer{ID: d.node.ID().String(), MSPID: d.node.MSPID(), Expires: d.node.Expires(), Self: true, Alive: true}
+	for _, c := range d.node.Channels() {
+		s := c.Status()
+		p.Channels = append(p.Channels, admin.Membership{Channel: s.Channel, Height: s.Height, Leader: s.Leads})
+	}
+	return p
+}
+
+// peers are this node, and then the members of all channels and whoever else is connected, sorted by ID.
 func (d *Daemon) peers() []admin.Peer {
 	by := map[string]admin.Peer{}
 	for _, c := range d.node.Channels() {
@@ -96,7 +106,7 @@ func (d *Daemon) peers() []admin.Peer {
 	}
 	all := slices.AppendSeq(make([]admin.Peer, 0, len(by)), maps.Values(by))
 	slices.SortFunc(all, func(a, b admin.Peer) int { return cmp.Compare(a.ID, b.ID) })
-	return all
+	return slices.Insert(all, 0, d.self())
 }
 
 // merge joins what two channels know of one peer.
