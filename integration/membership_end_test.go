@@ -191,10 +191,25 @@ func (w *wicked) intrude(peers []*testPeer) {
 	for _, p := range peers {
 		info := peer.AddrInfo{ID: p.host.ID(), Addrs: p.host.Network().ListenAddresses()}
 		require.NoError(w.net.t, w.host.Connect(context.Background(), info))
-		_, _ = io.Copy(io.Discard, w.hold(p, weftHost.AuthProtocol.ID, delimited(&hostpb.AuthRequest{Record: w.record})))
+		w.say(p, weftHost.AuthProtocol.ID, delimited(&hostpb.AuthRequest{Record: w.record}))
 		_ = w.host.Connect(context.Background(), info) // it was thrown out
-		w.listen(w.hold(p, blocksync.Protocol.ID, delimited(&syncpb.Request{Scope: name, From: 1, To: 4})))
+		w.got.Add(w.say(p, blocksync.Protocol.ID, delimited(&syncpb.Request{Scope: name, From: 1, To: 4})))
 	}
+}
+
+// say says something on a stream of its own and returns how many bytes are answered; none on a connection that was closed.
+func (w *wicked) say(to *testPeer, id protocol.ID, data []byte) int64 {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	s, err := w.host.NewStream(ctx, to.host.ID(), id)
+	if err != nil {
+		return 0
+	}
+	_, _ = s.Write(data)
+	_ = s.SetReadDeadline(time.Now().Add(3 * time.Second))
+	got, _ := io.Copy(io.Discard, s)
+	_ = s.Reset()
+	return got
 }
 
 // holdings is what a peer still leaves to a victim.
