@@ -32,7 +32,7 @@ const (
 func OrgGroup(org *Org, anchors ...string) (*common.ConfigGroup, error) {
 	b := newGroup()
 	b.msp(org)
-	if org.NoNodeOUs {
+	if org.admin != nil {
 		b.anyRole(readers, org.MSPID, mspproto.MSPRole_MEMBER)
 		b.anyRole(writers, org.MSPID, mspproto.MSPRole_MEMBER)
 		b.anyRole(admins, org.MSPID, mspproto.MSPRole_ADMIN)

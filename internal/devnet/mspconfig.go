@@ -21,8 +21,8 @@ func (o *Org) MSPConfig() *mspproto.FabricMSPConfig {
 			OrdererOuIdentifier: o.ou(Orderer),
 		},
 	}
-	if o.NoNodeOUs {
-		conf.FabricNodeOus = nil
+	if o.admin != nil {
+		conf.FabricNodeOus, conf.Admins = nil, [][]byte{o.admin}
 	}
 	for _, a := range o.enrollment {
 		conf.RootCerts = append(conf.RootCerts, a.pem())

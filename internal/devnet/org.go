@@ -46,8 +46,7 @@ type Org struct {
 	MSPID  string // e.g. "Org1MSP"
 	Domain string // e.g. "org1.example.com"
 
-	// NoNodeOUs leaves roles out of the organization's MSP: every member may do what any may. Set it before the MSP is used.
-	NoNodeOUs bool
+	admin []byte // PEM of the one administrator of an organization without NodeOUs; nil with them
 
 	enrollment []*authority // oldest first; the newest issues
 	tls        *authority
@@ -106,6 +105,10 @@ func (o *Org) enroll(ca *authority, cn string, role Role, now time.Time) (*Node,
 	}
 	return o.node(cn, role, certificate, key)
 }
+
+// DropNodeOUs leaves roles out of the organization's MSP: every member may do what any may, and one is the administrator.
+// Call it before the MSP is used.
+func (o *Org) DropNodeOUs(admin *Node) { o.admin = admin.CertPEM() }
 
 // Renew issues another certificate to a node of the organization, for the key that it has and a validity of its own.
 func (o *Org) Renew(n *Node, from, until time.Time) (*Node, error) {
