@@ -23,6 +23,7 @@ const channelID = "testchannel"
 // network is a channel whose keys the test holds: it can sign what a recorded network would not.
 type network struct {
 	testing.TB
+	now                  time.Time
 	org1, org2, ordering *devnet.Org
 	orderers             []*devnet.Node
 	genesis              *common.Block
@@ -31,14 +32,19 @@ type network struct {
 
 func newNetwork(t testing.TB, consensus string) *network {
 	t.Helper()
-	n := &network{TB: t, bft: consensus == devnet.BFT}
-	now := time.Now()
+	return newNetworkAt(t, consensus, 4, time.Now())
+}
+
+// newNetworkAt makes a network with so many ordering nodes, all of whose certificates are of a time.
+func newNetworkAt(t testing.TB, consensus string, nodes int, now time.Time) *network {
+	t.Helper()
+	n := &network{TB: t, now: now, bft: consensus == devnet.BFT}
 	n.org1, n.org2, n.ordering = n.org("Org1"), n.org("Org2"), n.org("Orderer")
 	channel := devnet.Channel{
 		ID: channelID, Orgs: []*devnet.Org{n.org1, n.org2}, Consensus: consensus,
 		Anchors: map[string][]string{n.org1.MSPID: {"peer0.org1:7051", "peer1.org1:7052"}},
 	}
-	for i := range 4 {
+	for i := range nodes {
 		node := n.enroll(n.ordering, fmt.Sprintf("orderer%d", i), devnet.Orderer)
 		tls, _, err := n.ordering.TLS(node.Name, nil, now)
 		require.NoError(t, err)
@@ -55,14 +61,14 @@ func newNetwork(t testing.TB, consensus string) *network {
 
 func (n *network) org(name string) *devnet.Org {
 	n.Helper()
-	org, err := devnet.NewOrg(name, time.Now())
+	org, err := devnet.NewOrg(name, n.now)
 	require.NoError(n, err)
 	return org
 }
 
 func (n *network) enroll(org *devnet.Org, name string, role devnet.Role) *devnet.Node {
 	n.Helper()
-	node, err := org.Enroll(name, role, time.Now())
+	node, err := org.Enroll(name, role, n.now)
 	require.NoError(n, err)
 	return node
 }
@@ -120,7 +126,9 @@ func (n *network) configFor(v *channelconfig.Verifier, channel string, c *common
 func (n *network) admins() (admins []devnet.Signer) {
 	n.Helper()
 	for _, org := range []*devnet.Org{n.org1, n.org2, n.ordering} {
-		admins = append(admins, n.enroll(org, "admin", devnet.Admin))
+		signers, err := org.Administrators(n.now)
+		require.NoError(n, err)
+		admins = append(admins, signers...)
 	}
 	return admins
 }
