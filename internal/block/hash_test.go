@@ -97,3 +97,23 @@ func sequence(first byte) []byte {
 	}
 	return b
 }
+
+// FuzzHeaderBytes holds the hand-written encoding against encoding/asn1, and reads it back.
+func FuzzHeaderBytes(f *testing.F) {
+	f.Fuzz(func(t *testing.T, number uint64, previous, data []byte) {
+		raw := block.HeaderBytes(&common.BlockHeader{Number: number, PreviousHash: previous, DataHash: data})
+		var back struct {
+			Number         *big.Int
+			Previous, Data []byte
+		}
+		rest, err := asn1.Unmarshal(raw, &back)
+		require.NoError(t, err)
+		require.Empty(t, rest)
+		require.Equal(t, number, back.Number.Uint64())
+		require.Equal(t, string(previous), string(back.Previous))
+		require.Equal(t, string(data), string(back.Data))
+		again, err := asn1.Marshal(back)
+		require.NoError(t, err)
+		require.Equal(t, again, raw)
+	})
+}

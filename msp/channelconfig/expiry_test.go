@@ -35,9 +35,9 @@ func TestExpiredOrderersStillVerify(t *testing.T) {
 			take(n.block(v))
 			require.NoError(t, v.Bundle().MSP("OrdererMSP").Validate(old))
 
+			require.NoError(t, n.ordering.RotateCA(time.Now()))
+			take(n.config(v, channelID, n.update(v.Bundle(), devnet.SetMSP(n.ordering)))) // signed by old administrators
 			n.now = time.Now()
-			require.NoError(t, n.ordering.RotateCA(n.now))
-			take(n.config(v, channelID, n.update(v.Bundle(), devnet.SetMSP(n.ordering))))
 			if consensus == devnet.Raft { // on BFT the consenters are listed one by one
 				n.orderers = []*devnet.Node{n.enroll(n.ordering, "a", devnet.Orderer), n.enroll(n.ordering, "b", devnet.Orderer), n.enroll(n.ordering, "c", devnet.Orderer)}
 			}

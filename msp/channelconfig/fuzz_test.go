@@ -86,3 +86,36 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+// Whatever stands as last_update in a configuration block that the orderers have signed: the block is taken only with the
+// configuration that the channel's administrators have signed.
+func FuzzLastUpdate(f *testing.F) {
+	genuine := recorded(f, "mychannel/block-000048.pb")
+	update, config := configEnvelope(f, genuine)
+	raw := marshal(update)
+	bundle, err := channelconfig.FromBlock(recorded(f, "mychannel/block-000041.pb"))
+	require.NoError(f, err)
+	want := config.GetChannelGroup()
+	f.Fuzz(func(t *testing.T, offset, cut uint32, insert []byte) {
+		envelope := &common.Envelope{}
+		if proto.Unmarshal(patch(raw, offset, cut, insert), envelope) != nil {
+			return
+		}
+		result, err := channelconfig.Apply(bundle, envelope)
+		if err != nil {
+			require.Nil(t, result)
+			return
+		}
+		require.True(t, proto.Equal(want, result))
+	})
+}
+
+// configEnvelope returns the update and the configuration in a configuration block.
+func configEnvelope(t testing.TB, b *common.Block) (*common.Envelope, *common.Config) {
+	t.Helper()
+	envelope, payload, config := &common.Envelope{}, &common.Payload{}, &common.ConfigEnvelope{}
+	require.NoError(t, proto.Unmarshal(b.GetData().GetData()[0], envelope))
+	require.NoError(t, proto.Unmarshal(envelope.GetPayload(), payload))
+	require.NoError(t, proto.Unmarshal(payload.GetData(), config))
+	return config.GetLastUpdate(), config.GetConfig()
+}
