@@ -41,7 +41,7 @@ type Config struct {
 	// Bootstrap are members of the own organization, each host:port or a multiaddr (weft.bootstrap).
 	Bootstrap []string
 	// OrgSecret salts the name of the organization's topic; "" for the default (weft.orgSecret).
-	OrgSecret string
+	OrgSecret Secret
 	// AnchorOverrides maps host:port of anchor peers to the weft nodes beside them (weft.anchorOverrides).
 	AnchorOverrides map[string]string
 	// FullMesh is up to how many members there is a connection to each (weft.relay.fullMeshMax).

@@ -84,7 +84,7 @@ func (d *draft) fields() map[string]setter {
 		"weft.endpoint":          checkedText(&d.Endpoint, dialable),
 		"weft.externalEndpoint":  checkedText(&d.ExternalEndpoint, dialable),
 		"weft.bootstrap":         checked(list(&d.Bootstrap), &d.Bootstrap, dialable),
-		"weft.orgSecret":         text(&d.OrgSecret),
+		"weft.orgSecret":         text((*string)(&d.OrgSecret)),
 		"weft.anchorOverrides":   d.anchorOverrides,
 		"weft.relay.fullMeshMax": number(&d.FullMesh),
 		"weft.members":           number(&d.Members),

@@ -23,7 +23,7 @@ func TestOverrides(t *testing.T) {
 		"any case in the file":       {"X=1", func(c *C) any { return c.Gossip.MsgExpirationFactor }, 9},
 		"over the file":              {"CORE_PEER_ID=env", func(c *C) any { return c.ID }, "env"},
 		"empty counts":               {"CORE_PEER_ID=", func(c *C) any { return c.ID }, ""},
-		"with = in it":               {"CORE_WEFT_ORGSECRET=a=b", func(c *C) any { return c.OrgSecret }, "a=b"},
+		"with = in it":               {"CORE_WEFT_ORGSECRET=a=b", func(c *C) any { return string(c.OrgSecret) }, "a=b"},
 		"absent from the file":       {"CORE_PEER_GOSSIP_ELECTION_LEADERALIVETHRESHOLD=3s", func(c *C) any { return c.Gossip.Election.LeaderAliveThreshold }, 3 * time.Second},
 		"0 is the default":           {"CORE_PEER_GOSSIP_ALIVETIMEINTERVAL=0", func(c *C) any { return c.Gossip.AliveTimeInterval }, 5 * time.Second},
 		"empty is the default":       {"CORE_PEER_GOSSIP_MSGEXPIRATIONFACTOR=", func(c *C) any { return c.Gossip.MsgExpirationFactor }, 20},
