@@ -107,7 +107,7 @@ func TestUnsealPast(t *testing.T) {
 	rec := issue(t, hostKey(t), id)
 	raw, err := msp.Seal("heartbeat", "topic", rec, id, []byte("content"))
 	require.NoError(t, err)
-	_, err = msp.NewRecords(4).Unseal("heartbeat", "topic", raw, epoch.Add(1000*msp.RecordLifetime))
+	_, err = msp.NewRecords(4).Unseal("heartbeat", "topic", raw, epoch.Add(2*msp.RecordLifetime))
 	require.ErrorIs(t, err, msp.ErrRecordExpired)
 	sealed, err := msp.UnsealPast("heartbeat", "topic", raw)
 	require.NoError(t, err)
