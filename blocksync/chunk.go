@@ -26,12 +26,12 @@ func readBlock(s *stream.Stream, number, limit uint64) (*common.Block, int, erro
 	if err := checkChunk(c, number, min(size, limit), 0); err != nil {
 		return nil, 0, err
 	}
-	release, err := s.Reserve(int(size))
-	if err != nil {
+	var held reservation
+	defer held.release()
+	if err := held.grow(s, int(min(size, believed)), int(size)); err != nil {
 		return nil, 0, err
 	}
-	defer release()
-	raw := append(make([]byte, 0, size), c.Data...)
+	raw := append(make([]byte, 0, min(size, believed)), c.Data...)
 	for uint64(len(raw)) < size {
 		if time.Since(start) > patience(len(raw)) {
 			return nil, 0, fmt.Errorf("%w: %d bytes of block %d in %s", errSlow, len(raw), number, time.Since(start))
@@ -42,10 +42,43 @@ func readBlock(s *stream.Stream, number, limit uint64) (*common.Block, int, erro
 		if err := checkChunk(c, number, size, uint64(len(raw))); err != nil {
 			return nil, 0, err
 		}
+		if err := held.grow(s, len(raw)+len(c.Data), int(size)); err != nil {
+			return nil, 0, err
+		}
 		raw = append(raw, c.Data...)
 	}
 	b, err := decodeBlock(raw, number)
 	return b, len(raw), err
+}
+
+// believed is how big a block may claim to be to get its memory at once. A bigger one gets more as it comes.
+const believed = 4 << 20
+
+// reservation is memory for a block that comes in.
+type reservation struct {
+	bytes    int
+	releases []func()
+}
+
+// grow makes it enough for so many bytes of a block of size: at least twice what it was, as the block's own memory does.
+func (r *reservation) grow(s *stream.Stream, bytes, size int) error {
+	if bytes <= r.bytes {
+		return nil
+	}
+	more := min(max(bytes, 2*r.bytes), size) - r.bytes
+	release, err := s.Reserve(more)
+	if err != nil {
+		return err
+	}
+	r.bytes += more
+	r.releases = append(r.releases, release)
+	return nil
+}
+
+func (r *reservation) release() {
+	for _, release := range r.releases {
+		release()
+	}
 }
 
 // readChunk reads a chunk, whose data is valid until the next one is read.

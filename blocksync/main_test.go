@@ -101,7 +101,8 @@ func (m *memory) set(change func()) {
 type net struct {
 	*simtest.Net
 	*blocktest.Chain
-	hosts int
+	hosts   int
+	options func() libp2p.Option // if set, what else each host gets
 }
 
 func newNet(t *testing.T) *net {
@@ -117,7 +118,11 @@ func bubble(t *testing.T, test func(t *testing.T, n *net)) {
 }
 
 func (n *net) host(t *testing.T) host.Host {
-	h, err := libp2p.New(n.Options(n.hosts)...)
+	options := n.Options(n.hosts)
+	if n.options != nil {
+		options = append(options[:len(options)-1:len(options)-1], n.options()) // in place of the resource manager
+	}
+	h, err := libp2p.New(options...)
 	require.NoError(t, err)
 	n.hosts++
 	t.Cleanup(func() { require.NoError(t, h.Close()) })

@@ -21,10 +21,13 @@ const (
 	memberMemory  = 4 << 20
 	peerStreams   = 512
 	peerMemory    = 64 << 20
+	// blockMemory is for the biggest block there may be, MaxBlock of /weft/sync/1.0.0 (128 MiB): what is reserved for a block
+	// may take no more than four fifths of a limit, and a stream has buffers besides.
+	blockMemory = 176 << 20
 	// strangers is room for connections of peers that are no members: joiners, and whoever finds the port.
 	strangers  = 64
 	minMembers = 16
-	baseMemory = 256 << 20
+	baseMemory = 512 << 20
 )
 
 // Limits are resource limits for a network of so many members (at least 16 are assumed). With m members:
@@ -32,8 +35,8 @@ const (
 //	connections      2m + 64, inbound and outbound alike, 4m + 128 in all; 8 with one peer; as many file descriptors
 //	being set up     m + 64 connections, 2m + 128 streams, 64 MiB
 //	streams          64m + 512, inbound and outbound alike, twice that in all; 512 with one peer, 1,024 both ways
-//	memory           256 MiB + 4 MiB x m, 64 MiB with one peer
-//	one service      16m + 256 streams and half of the memory; 128 streams and 32 MiB with one peer
+//	memory           512 MiB + 4 MiB x m, 192 MiB with one peer, 64 MiB of it for a connection
+//	one service      16m + 256 streams and half of the memory; 128 streams and 176 MiB with one peer and in one stream: a block
 //	one protocol     as one service
 //
 // Services are libp2p's and the "weft.*" ones; every protocol states its own, lower bounds besides (internal/stream).
@@ -49,8 +52,8 @@ func Limits(members int) rcmgr.ConcreteLimitConfig {
 		Memory: 64 << 20,
 	}
 	service := streams(16*m+256, memory/2)
-	perPeer := streams(128, peerMemory/2)
-	one := limit(4, peerStreams, peerMemory)
+	perPeer := streams(128, blockMemory)
+	one := limit(4, peerStreams, blockMemory+16<<20)
 	partial := rcmgr.PartialLimitConfig{
 		System: system, AllowlistedSystem: system,
 		Transient: transient, AllowlistedTransient: transient,
@@ -58,7 +61,7 @@ func Limits(members int) rcmgr.ConcreteLimitConfig {
 		ProtocolDefault: service, ProtocolPeerDefault: perPeer,
 		PeerDefault: one,
 		Conn:        rcmgr.ResourceLimits{Conns: 1, ConnsInbound: 1, ConnsOutbound: 1, FD: 1, Memory: peerMemory},
-		Stream:      rcmgr.ResourceLimits{Streams: 1, StreamsInbound: 1, StreamsOutbound: 1, Memory: peerMemory / 2},
+		Stream:      rcmgr.ResourceLimits{Streams: 1, StreamsInbound: 1, StreamsOutbound: 1, Memory: blockMemory},
 	}
 	return partial.Build(rcmgr.ConcreteLimitConfig{})
 }
