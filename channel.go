@@ -71,11 +71,11 @@ func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, 
 		return err
 	}
 	c.announcements = topics.New(topics.Config{
-		Host: n.host, PubSub: n.pubsub, Log: n.logger("topics"), Name: topics.Name(topics.Announcements, c.id, salt),
+		Accounts: n.accounts, Host: n.host, PubSub: n.pubsub, Log: n.logger("topics"), Name: topics.Name(topics.Announcements, c.id, salt),
 		Judge: c.judgeAnnouncement, Members: c.readers, Allow: c.reads,
 	})
 	c.members = topics.New(topics.Config{
-		Host: n.host, PubSub: n.pubsub, Log: n.logger("topics"), Name: topics.Name(topics.Members, c.id, salt),
+		Accounts: n.accounts, Host: n.host, PubSub: n.pubsub, Log: n.logger("topics"), Name: topics.Name(topics.Members, c.id, salt),
 		Judge: c.judgeHeartbeat, Members: c.readers, Allow: c.reads, Neighbour: func(peer.ID) { c.poke() }, Greeting: greeting,
 	})
 	if c.sync, err = blocksync.New(blocksync.Config{

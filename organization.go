@@ -26,7 +26,7 @@ type organization struct {
 func newOrganization(n *Node) (o *organization, err error) {
 	o = &organization{node: n}
 	o.topic = topics.New(topics.Config{
-		Host: n.host, PubSub: n.pubsub, Log: n.logger("topics"),
+		Accounts: n.accounts, Host: n.host, PubSub: n.pubsub, Log: n.logger("topics"),
 		Name:  topics.Name(topics.Organization, n.MSPID(), n.secret()),
 		Judge: o.judge, Members: o.members, Allow: func(id peer.ID) bool { return n.allows(id, o.topic.Name) }, Neighbour: func(peer.ID) { o.beacon.Poke() }, Greeting: greeting,
 	})
@@ -121,6 +121,9 @@ func (n *Node) connected(topic string) []peer.ID {
 
 // openHeartbeat opens a sealed heartbeat; nil and a verdict if it cannot be.
 func (n *Node) openHeartbeat(topic string, data []byte) (*membership.Heartbeat, topics.Verdict) {
+	if len(data) > membership.MaxMessage {
+		return nil, topics.Reject
+	}
 	sealed, err := n.records.Unseal(membership.Purpose, topic, data, now())
 	if err != nil {
 		return nil, topics.Unsealed(err)

@@ -125,22 +125,28 @@ func request(ctx context.Context, h host.Host, scope string, f Fetch, limit uint
 	if err := s.Read(&head); err != nil {
 		return r, noEOF(err)
 	}
-	r.Height = head.Height
-	if head.Status == pb.Status_STATUS_ELSEWHERE {
-		r.Elsewhere, err = peer.IDFromBytes(head.Elsewhere)
-		if len(head.Elsewhere) > maxPeerID {
-			err = fmt.Errorf("%d bytes", len(head.Elsewhere))
-		}
-		if err != nil {
-			return r, fmt.Errorf("%w: elsewhere: %w", ErrAnswer, err)
-		}
-		return r, nil
-	}
-	if head.Status != pb.Status_STATUS_OK {
-		return r, fmt.Errorf("%w: %s", ErrStatus, head.Status)
+	if r, err = decodeHead(&head); err != nil || r.Elsewhere != "" {
+		return r, err
 	}
 	err = receive(s, f, limit, &r, take)
 	return r, err
+}
+
+// decodeHead is what the beginning of an answer says.
+func decodeHead(head *pb.Response) (r Result, err error) {
+	r.Height = head.Height
+	switch {
+	case head.Status == pb.Status_STATUS_OK:
+		return r, nil
+	case head.Status != pb.Status_STATUS_ELSEWHERE:
+		return r, fmt.Errorf("%w: %s", ErrStatus, head.Status)
+	case len(head.Elsewhere) > maxPeerID:
+		return r, fmt.Errorf("%w: elsewhere: %d bytes", ErrAnswer, len(head.Elsewhere))
+	}
+	if r.Elsewhere, err = peer.IDFromBytes(head.Elsewhere); err != nil {
+		return r, fmt.Errorf("%w: elsewhere: %w", ErrAnswer, err)
+	}
+	return r, nil
 }
 
 // receive reads the blocks of an answer. A server may stop after any block, and has to after ResponseBytes.

@@ -70,6 +70,7 @@ func CheckChunk(c *pb.Chunk, number, size, have uint64) error {
 var (
 	DecodeBlock = decodeBlock
 	DecodeChunk = decodeChunk
+	DecodeHead  = decodeHead
 )
 
 // NewCandidate is what becomes of an offered block.

@@ -85,3 +85,21 @@ func FuzzRequest(f *testing.F) {
 		}
 	})
 }
+
+// FuzzResponse: the beginning of an answer names a peer, has blocks to come, or is an error; never two of them.
+func FuzzResponse(f *testing.F) {
+	f.Add([]byte{8, 1, 16, 5})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		head := &pb.Response{}
+		if proto.Unmarshal(raw, head) != nil {
+			return
+		}
+		r, err := blocksync.DecodeHead(head)
+		if err != nil {
+			require.Empty(t, r.Elsewhere)
+			return
+		}
+		require.Equal(t, head.Status == pb.Status_STATUS_ELSEWHERE, r.Elsewhere != "")
+		require.LessOrEqual(t, len(r.Elsewhere), 64)
+	})
+}

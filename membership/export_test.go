@@ -16,3 +16,6 @@ func Net(kinds ...Kind) Kind {
 	}
 	return None
 }
+
+// MinGap is the least time between two heartbeats.
+const MinGap = minGap

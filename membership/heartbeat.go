@@ -16,12 +16,13 @@ const Purpose = "heartbeat"
 
 // Limits of one heartbeat. They bound what a hostile member makes us keep.
 const (
-	MaxContent  = 64 << 10 // bytes; the widest legal content has 53 KiB
-	MaxAddrs    = 16       // a host with more interfaces than that picks the best
-	MaxAddrSize = 256      // bytes; a relay address with two peer IDs has about 150
-	MaxChannels = 256      // channels of one node
-	MaxScope    = 128      // bytes; a topic name has 40
-	hashSize    = 32       // SHA-256
+	MaxContent  = 64 << 10                           // bytes; the widest legal content has 53 KiB
+	MaxMessage  = MaxContent + msp.MaxRecord + 1<<10 // bytes of a sealed heartbeat, with its record and signature
+	MaxAddrs    = 16                                 // a host with more interfaces than that picks the best
+	MaxAddrSize = 256                                // bytes; a relay address with two peer IDs has about 150
+	MaxChannels = 256                                // channels of one node
+	MaxScope    = 128                                // bytes; a topic name has 40
+	hashSize    = 32                                 // SHA-256
 )
 
 // Heartbeat is one sign of life of a member. It is immutable once decoded.

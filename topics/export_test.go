@@ -10,7 +10,14 @@ const (
 	PushParallel         = pushParallel
 	ValidatorTimeout     = validatorTimeout
 	ValidatorConcurrency = validatorConcurrency
+	JudgeRate            = judgeRate
+	JudgeBurst           = judgeBurst
+	OrgJudgeRate         = orgJudgeRate
+	OrgJudgeBurst        = orgJudgeBurst
 )
+
+// CheckPush is what is checked of a pushed message before its topic judges it.
+var CheckPush = checkPush
 
 // Waiting is how many messages wait for a peer.
 func (t *Topic) Waiting(id peer.ID) int {

@@ -69,6 +69,8 @@ func TestLimitsAreThoseOfTheSpec(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"MaxMessage": strconv.Itoa(topics.MaxMessage), "MaxTopic": strconv.Itoa(topics.MaxTopic), "Window": strconv.Itoa(topics.Window),
 		"validatorTimeout": topics.ValidatorTimeout.String(), "validatorConcurrency": strconv.Itoa(topics.ValidatorConcurrency),
+		"judgeRate": strconv.Itoa(topics.JudgeRate), "judgeBurst": strconv.Itoa(topics.JudgeBurst),
+		"orgJudgeRate": strconv.Itoa(topics.OrgJudgeRate), "orgJudgeBurst": strconv.Itoa(topics.OrgJudgeBurst),
 	}, spectest.Values(t, "topics.md", "Limits"))
 	require.Equal(t, map[string]string{
 		"MaxInline": strconv.Itoa(topics.MaxInline), "MaxBody": strconv.Itoa(topics.MaxBody),

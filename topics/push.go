@@ -59,11 +59,18 @@ func (s *PushServer) handle(_ context.Context, st *stream.Stream) error {
 		}
 		return err
 	}
-	if len(m.Topic) > MaxTopic || len(m.Data) > MaxMessage {
-		return fmt.Errorf("%w: %d bytes on a topic of %d", errPushRejected, len(m.Data), len(m.Topic))
+	if err := checkPush(&m); err != nil {
+		return err
 	}
 	if s.Allow(st.Remote(), m.Topic) && s.Judge(m.Topic, st.Remote(), m.Data) == Reject {
 		return errPushRejected
+	}
+	return nil
+}
+
+func checkPush(m *pb.Push) error {
+	if len(m.Topic) > MaxTopic || len(m.Data) > MaxMessage {
+		return fmt.Errorf("%w: %d bytes on a topic of %d", errPushRejected, len(m.Data), len(m.Topic))
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/stream"
 )
 
 // ErrTooLong says that a message is longer than [MaxMessage]. Nothing was sent: pubsub would drop it without a word.
@@ -31,6 +32,14 @@ const validatorTimeout = 5 * time.Second
 // as seen: the bound must be above any honest burst.
 const validatorConcurrency = 256
 
+// judgeRate is how many messages a second of one neighbour's identity are judged on one topic, whoever wrote them, with
+// bursts of judgeBurst, and orgJudgeRate and orgJudgeBurst those of the neighbours of one organization: above what a member
+// passes on when a thousand others are there and 100 blocks come a second. What is above is ignored unseen; sync repairs it.
+const (
+	judgeRate, judgeBurst       = 1000, 4000
+	orgJudgeRate, orgJudgeBurst = 4000, 16000
+)
+
 // Config says what a topic needs.
 type Config struct {
 	Host host.Host
@@ -44,6 +53,8 @@ type Config struct {
 	Members func() []peer.ID
 	// Allow, if set, is asked again once a stream to a member is open: the message may have waited, and permissions change.
 	Allow func(peer.ID) bool
+	// Accounts says whom a neighbour counts as, and hears of its faults; nil: every peer counts for itself.
+	Accounts *stream.Accounts
 	// Neighbour, if set, is called when a peer joins the topic: it has not heard what was said before.
 	Neighbour func(peer.ID)
 	// Greeting is how long a new member that is on the topic gets everything on a stream as well: gossipsub takes peers into
@@ -56,6 +67,7 @@ type Config struct {
 type Topic struct {
 	Config
 	pushes *outbox
+	rates  *stream.Rates
 
 	mu     sync.Mutex // guards all below
 	joined *pubsub.Topic
@@ -70,7 +82,7 @@ func New(c Config) *Topic {
 	if c.Allow == nil {
 		c.Allow = func(peer.ID) bool { return true }
 	}
-	return &Topic{Config: c, pushes: newOutbox(c.Name)}
+	return &Topic{Config: c, pushes: newOutbox(c.Name), rates: stream.NewRates(judgeRate, judgeBurst, orgJudgeRate, orgJudgeBurst)}
 }
 
 // Run joins the topic, relays it until ctx ends and leaves it. On return nothing of it is left on the PubSub, and it can be
@@ -133,10 +145,17 @@ func (t *Topic) validate(_ context.Context, from peer.ID, m *pubsub.Message) pub
 	if from == t.Host.ID() {
 		return pubsub.ValidationAccept
 	}
+	if ok, each := t.rates.Allow(t.Accounts.Owner(from)); !ok {
+		if !each {
+			t.Accounts.Fault(from, stream.Flood)
+		}
+		return pubsub.ValidationIgnore
+	}
 	switch t.Judge(from, m.GetData()) {
 	case Accept:
 		return pubsub.ValidationAccept
 	case Reject:
+		t.Accounts.Fault(from, stream.Violation)
 		return pubsub.ValidationReject
 	default:
 		return pubsub.ValidationIgnore
