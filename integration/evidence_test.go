@@ -192,12 +192,7 @@ type liar struct {
 
 // newLiar makes a member of a peer's organization that knows this peer alone.
 func (n *testNet) newLiar(number int, p *testPeer) *liar {
-	s := n.newStranger(number)
-	var err error
-	s.local, err = n.enroll(p.org, "liar", devnet.Peer).Local()
-	require.NoError(n.t, err)
-	s.record, err = msp.IssueRecord(s.key, s.local.Signer, uint64(time.Now().UnixNano()), time.Now())
-	require.NoError(n.t, err)
+	s := n.newStranger(number, p.org)
 	s.meet(p)
 	ctx, cancel := context.WithCancel(context.Background())
 	n.t.Cleanup(cancel)

@@ -4,210 +4,182 @@ package integration_test
 
 import (
 	"bytes"
-	"crypto/sha256"
+	"context"
 	"slices"
-	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
-	pb "github.com/libp2p/go-libp2p-pubsub/pb"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/stretchr/testify/require"
+	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/blocksync"
-	syncpb "github.com/weft-p2p/weft/blocksync/pb"
-	weftHost "github.com/weft-p2p/weft/host"
-	hostpb "github.com/weft-p2p/weft/host/pb"
 	"github.com/weft-p2p/weft/internal/block"
+	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/internal/simtest"
-	"github.com/weft-p2p/weft/membership"
-	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/topics"
-	topicspb "github.com/weft-p2p/weft/topics/pb"
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// TestStrangerHearsNothing: a host of another organization that is connected to every peer, knows all topic names, and tries
-// whatever the protocols let it say. It gets no block, no announcement, no heartbeat, no certificate, no address and no
-// channel name; and nobody passes on what it says.
-func TestStrangerHearsNothing(t *testing.T) {
-	for _, c := range []struct {
-		name      string
-		plain     bool          // the members stand on a caller's pubsub that has no guard
-		protocols []protocol.ID // what the stranger speaks of pubsub
-	}{
-		{"that speaks gossipsub", false, pubsubProtocols},
-		{"that speaks floodsub", false, []protocol.ID{pubsub.FloodSubID}},
-		{"that speaks old gossipsub", false, []protocol.ID{pubsub.GossipSubID_v11, pubsub.GossipSubID_v10}},
-		{"among members without a guard", true, pubsubProtocols},
-		{"that speaks floodsub among members without a guard", true, []protocol.ID{pubsub.FloodSubID}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if testing.Short() && len(c.protocols) < len(pubsubProtocols) {
-				t.Skip("the others have all protocols")
+// standings are what the members of a channel stand on.
+var standings = []struct {
+	name           string
+	plain, guarded bool
+}{
+	{"weft's hosts", false, false},
+	{"a caller's pubsub with the guard", true, true},
+	{"a caller's pubsub without it", true, false},
+}
+
+// outsiders are those who never were members. They know all topic names, and the messages that the members send each other.
+var outsiders = []struct {
+	name   string
+	manner manner
+	speaks []protocol.ID // of pubsub
+	org    func(n *testNet, other *devnet.Org) *devnet.Org
+}{
+	{"of an organization that is not in the channel", shows, pubsubProtocols, strange},
+	{"that speaks floodsub", shows, []protocol.ID{pubsub.FloodSubID}, strange},
+	{"that speaks old gossipsub", shows, []protocol.ID{pubsub.GossipSubID_v11, pubsub.GossipSubID_v10}, strange},
+	{"of the channel that never authenticates", mute, pubsubProtocols, ofTheChannel},
+	{"of the channel that stalls in authentication", stalls, pubsubProtocols, ofTheChannel},
+	{"of another channel on the same nodes", shows, pubsubProtocols, func(_ *testNet, other *devnet.Org) *devnet.Org { return other }},
+}
+
+func strange(n *testNet, _ *devnet.Org) *devnet.Org      { return n.newOrg("Strangers") }
+func ofTheChannel(n *testNet, _ *devnet.Org) *devnet.Org { return n.orgs[1] }
+
+// TestOutsidersHearNothing: hosts that are connected to every peer try whatever the protocols let them say, again and again.
+// Of every byte that reaches them, none is of a block, an announcement, a heartbeat, a certificate, the address of somebody
+// else or the name of the channel; and nobody passes on what they say.
+func TestOutsidersHearNothing(t *testing.T) {
+	for i, on := range standings {
+		t.Run("members on "+on.name, func(t *testing.T) {
+			if testing.Short() && i > 0 {
+				t.Skip("weft's own hosts come first")
 			}
 			synctest.Test(t, func(t *testing.T) {
 				n := newNet(t, lan, 2, 2)
 				for _, p := range n.peers {
-					p.plain, p.tap = c.plain, &tap{}
+					p.plain, p.guarded, p.tap = on.plain, on.guarded, &tap{}
 				}
-				s := n.newStranger(100, c.protocols...)
 				n.startAll()
-				n.order(3, 2<<10, 50*time.Millisecond)
-				for _, p := range n.peers {
-					s.meet(p)
+				other := n.joinAnother()
+				var all []*stranger
+				for i, o := range outsiders {
+					s := n.newStranger(100+i, o.org(n, other), o.speaks...)
+					s.name, s.manner = o.name, o.manner
+					all = append(all, s)
 				}
-				time.Sleep(2 * time.Second)
-				n.order(5, 2<<10, 300*time.Millisecond)
-				for _, p := range n.peers {
-					s.intrude(p, c.protocols)
-				}
-				n.order(5, 2<<10, 300*time.Millisecond)
+				n.order(2, 2<<10, 50*time.Millisecond)
+				n.intrude(all, n.peers)
+				n.order(3, 2<<10, 300*time.Millisecond)
 				n.order(2, 40<<10, 300*time.Millisecond)
-				for _, p := range n.peers {
-					s.intrude(p, c.protocols)
-				}
-				time.Sleep(10 * time.Second)
+				n.intrude(all, n.peers)
+				time.Sleep(2 * heartbeat)
 				n.requireAll(time.Second, n.peers...)
-				s.requireIgnorance()
+				for i, s := range all {
+					s.requireIgnorance(outsiders[i].name == "of another channel on the same nodes")
+				}
 				n.requireView(n.peers...)
 			})
 		})
 	}
 }
 
-// topicNames are all topics that the network has.
-func (n *testNet) topicNames() []string {
-	salt := block.HeaderHash(n.genesis.Header)
-	names := []string{topics.Name(topics.Announcements, channelName, salt), topics.Name(topics.Members, channelName, salt)}
+// joinAnother joins all peers to a second channel, which has a third organization.
+func (n *testNet) joinAnother() *devnet.Org {
+	other := n.newOrg("Other")
+	genesis, err := devnet.Genesis(devnet.Channel{
+		ID: otherChannel, Orgs: append(slices.Clone(n.orgs), other),
+		Orderers: []devnet.OrderingNode{{Org: n.org, Address: "orderer.example.com:7051", TLSCert: n.config.TLS.Certificate[0], Identity: n.enroll(n.org, "orderer1", devnet.Orderer).CertPEM()}},
+	}, time.Now())
+	require.NoError(n.t, err)
 	for _, p := range n.peers {
-		local, err := p.node.Local()
+		_, err := p.weft.Join(context.Background(), genesis, weft.AsFollower())
 		require.NoError(n.t, err)
-		roots := local.MSP.Roots()
-		slices.SortFunc(roots, slices.Compare)
-		sum := sha256.Sum256(slices.Concat(roots...))
-		names = append(names, topics.Name(topics.Organization, p.org.MSPID, sum[:]))
 	}
-	return slices.Compact(names)
+	return other
 }
 
-// mark is in everything that the stranger makes up.
-var mark = []byte("made up by the stranger")
+const otherChannel = "secondchannel"
 
-// intrude tries everything on one peer.
-func (s *stranger) intrude(p *testPeer, protocols []protocol.ID) {
-	for _, id := range protocols {
-		w := s.speak(p, id)
-		for _, m := range s.intrusions() {
-			_, _ = w.Write(delimited(m))
-			time.Sleep(10 * time.Millisecond)
+// intrude has all strangers try everything on all peers, at the same time.
+func (n *testNet) intrude(all []*stranger, peers []*testPeer) {
+	var wg sync.WaitGroup
+	for _, s := range all {
+		r := s.repertoire()
+		for _, p := range peers {
+			wg.Go(func() { s.intrude(p, r) })
 		}
 	}
-	for _, scope := range append(s.net.topicNames(), channelName, "") {
-		s.say(p, blocksync.Protocol.ID, delimited(&syncpb.Request{Scope: scope, From: 0, To: 20}))
-		s.say(p, blocksync.Protocol.ID, delimited(&syncpb.Request{Scope: scope, From: 3, To: 3}))
-		for _, data := range s.lies(scope) {
-			s.say(p, topics.PushProtocol.ID, delimited(&topicspb.Push{Topic: scope, Data: data}))
-		}
-	}
-	stolen, err := msp.IssueRecord(p.key, s.local.Signer, 1, time.Now())
-	require.NoError(s.net.t, err)
-	for _, record := range [][]byte{s.record.Bytes(), stolen.Bytes(), mark, nil} {
-		s.say(p, weftHost.AuthProtocol.ID, delimited(&hostpb.AuthRequest{Record: record}))
-	}
+	wg.Wait()
 }
 
-// intrusions are messages of pubsub: a hello for all topics, grafts, requests for every message that the members have sent
-// each other, and lies.
-func (s *stranger) intrusions() []*pb.RPC {
-	hello, control := &pb.RPC{}, &pb.ControlMessage{}
-	yes := true
-	var lies []*pb.RPC
-	for _, topic := range s.net.topicNames() {
-		hello.Subscriptions = append(hello.Subscriptions, &pb.RPC_SubOpts{Subscribe: &yes, Topicid: &topic})
-		control.Graft = append(control.Graft, &pb.ControlGraft{TopicID: &topic})
-		control.Ihave = append(control.Ihave, &pb.ControlIHave{TopicID: &topic, MessageIDs: []string{string(mark[:20])}})
-		control.Iwant = append(control.Iwant, &pb.ControlIWant{MessageIDs: s.net.messageIDs(topic)})
-		for _, data := range s.lies(topic) {
-			lies = append(lies, &pb.RPC{Publish: []*pb.Message{{Topic: &topic, Data: data}}})
-		}
-	}
-	return append([]*pb.RPC{hello, {Control: control}}, lies...)
-}
-
-// messageIDs are the IDs of all messages that any member was sent on a topic.
-func (n *testNet) messageIDs(topic string) []string {
-	var ids []string
-	for _, p := range n.peers {
-		for _, data := range p.tap.messages(topic) {
-			ids = append(ids, topics.MessageID(&pb.Message{Topic: &topic, Data: data}))
-		}
-	}
-	return ids
-}
-
-// lies are messages for a topic: garbage; an announcement of a true block and a heartbeat, both signed by the stranger; true
-// messages, with a mark in a field that nobody knows.
-func (s *stranger) lies(topic string) [][]byte {
-	t := s.net.t
-	a, err := topics.Announce(s.net.ordered(s.net.orderer.Height() - 1))
-	require.NoError(t, err)
-	content, err := a.Marshal()
-	require.NoError(t, err)
-	announcement, err := msp.Seal(topics.Purpose, topic, s.record, s.local.Signer, content)
-	require.NoError(t, err)
-	addr := ma.StringCast("/dns4/" + strings.ReplaceAll(string(mark), " ", "-") + "/tcp/1")
-	content, err = membership.Heartbeat{Sequence: 1, Addrs: []ma.Multiaddr{addr}, Channels: []membership.ChannelState{
-		{Scope: s.net.topicNames()[0], Height: 1000, HeadHash: make([]byte, 32)},
-	}}.Marshal()
-	require.NoError(t, err)
-	heartbeat, err := msp.Seal(membership.Purpose, topic, s.record, s.local.Signer, content)
-	require.NoError(t, err)
-	lies := [][]byte{mark, marked(announcement), marked(heartbeat)}
-	for _, p := range s.net.peers {
-		if heard := p.tap.messages(topic); len(heard) > 0 {
-			lies = append(lies, marked(heard[len(heard)-1]))
-		}
-	}
-	return lies
-}
-
-// marked is a message with the mark in a field that nobody knows.
-func marked(message []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(slices.Clone(message), 999, protowire.BytesType), mark)
-}
-
-// requireIgnorance requires that nothing of what the members know was in what the stranger heard, and that nothing of what it
-// said was passed on.
-func (s *stranger) requireIgnorance() {
+// requireIgnorance requires that nothing of what the members know was in what reached the stranger, and that nothing of what it
+// said was passed on. A member of another channel, to which the peers belong as well, knows these, and nothing of this channel.
+func (s *stranger) requireIgnorance(elsewhere bool) {
 	t, n := s.net.t, s.net
-	all := s.everything()
-	t.Logf("the stranger heard %d bytes", len(all))
-	require.NotEmpty(t, all, "the stranger heard no answer to anything")
-	require.False(t, bytes.Contains(all, []byte(channelName)), "name of the channel")
-	for number := uint64(1); number < n.orderer.Height(); number++ {
-		b := n.ordered(number)
-		require.False(t, bytes.Contains(all, b.Header.DataHash), "data hash of block %d", number)
-		require.False(t, bytes.Contains(all, block.HeaderHash(b.Header)), "hash of block %d", number)
-		tx := b.Data.Data[0]
-		require.False(t, bytes.Contains(all, tx[len(tx)/2:len(tx)/2+32]), "data of block %d", number)
-	}
 	for _, p := range n.peers {
-		require.False(t, bytes.Contains(all, p.node.Certificate.Raw), "certificate of peer %d", p.number)
-		require.False(t, bytes.Contains(all, p.node.CertPEM()), "certificate of peer %d", p.number)
-		require.False(t, bytes.Contains(all, []byte(p.org.MSPID)), "MSP ID of peer %d", p.number)
-		require.False(t, bytes.Contains(all, []byte(p.host.ID().String())), "ID of peer %d", p.number)
-		require.False(t, bytes.Contains(all, []byte(p.host.ID())), "ID of peer %d", p.number)
-		require.False(t, bytes.Contains(all, ma.StringCast(simtest.Address(p.number)).Bytes()), "address of peer %d", p.number)
-		require.False(t, p.tap.passedOn(mark), "peer %d passed on what the stranger said", p.number)
+		all := s.wire.from(p.host.ID(), time.Time{})
+		t.Logf("a stranger %s got %d bytes from peer %d", s.name, len(all), p.number)
+		require.Contains(t, string(all), "/multistream/", "%s heard nothing at all", s.name)
+		s.requireNothing(all, 1)
+		require.False(t, bytes.Contains(all, []byte(channelName)), "%s: name of the channel", s.name)
+		require.False(t, p.tap.passedOn(mark), "peer %d passed on what a stranger %s said", p.number, s.name)
+		if elsewhere {
+			require.True(t, bytes.Contains(all, p.node.CertPEM()), "it is no member of the other channel")
+			continue
+		}
+		s.requireNobody(all, p)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, id := range []protocol.ID{blocksync.Protocol.ID, topics.PushProtocol.ID} {
-		if b := s.heard[id]; b != nil {
-			require.Empty(t, b.Bytes(), "bytes on %s", id)
+		if b := s.heard[id]; b != nil && !elsewhere {
+			require.Empty(t, b.Bytes(), "%s: bytes on %s", s.name, id)
 		}
 	}
+}
+
+// requireNothing requires that there is nothing of a block from a number on in what was heard: hashes are in announcements and
+// heartbeats as well.
+func (s *stranger) requireNothing(heard []byte, first uint64) {
+	t, n := s.net.t, s.net
+	t.Helper()
+	for number := first; number < n.orderer.Height(); number++ {
+		b := n.ordered(number)
+		require.False(t, bytes.Contains(heard, b.Header.DataHash), "%s: data hash of block %d", s.name, number)
+		require.False(t, bytes.Contains(heard, block.HeaderHash(b.Header)), "%s: hash of block %d", s.name, number)
+		tx := b.Data.Data[0]
+		require.False(t, bytes.Contains(heard, tx[len(tx)/2:len(tx)/2+32]), "%s: data of block %d", s.name, number)
+	}
+}
+
+// requireNobody requires that nobody but a peer itself is in what it said: no certificate, ID nor address.
+func (s *stranger) requireNobody(heard []byte, by *testPeer) {
+	t := s.net.t
+	t.Helper()
+	for _, p := range s.net.peers {
+		require.False(t, bytes.Contains(heard, p.node.Certificate.Raw), "%s: certificate of peer %d", s.name, p.number)
+		require.False(t, bytes.Contains(heard, p.node.CertPEM()), "%s: certificate of peer %d", s.name, p.number)
+		require.False(t, bytes.Contains(heard, []byte(p.org.MSPID)), "%s: MSP ID of peer %d", s.name, p.number)
+		s.requireNoAddress(heard, by, p)
+	}
+}
+
+func (s *stranger) requireNoAddress(heard []byte, by, p *testPeer) {
+	t := s.net.t
+	t.Helper()
+	id, err := peer.IDFromPrivateKey(p.key)
+	require.NoError(t, err)
+	if p == by || id == s.host.ID() { // whom it is connected to, and itself: libp2p tells where it is seen
+		return
+	}
+	require.False(t, bytes.Contains(heard, []byte(id.String())), "%s: ID of peer %d from %d", s.name, p.number, by.number)
+	require.False(t, bytes.Contains(heard, []byte(id)), "%s: ID of peer %d from %d", s.name, p.number, by.number)
+	require.False(t, bytes.Contains(heard, ma.StringCast(simtest.Address(p.number)).Bytes()), "%s: address of peer %d from %d", s.name, p.number, by.number)
 }

@@ -3,10 +3,11 @@
 package integration_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,8 +19,6 @@ import (
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/blocksync"
 	syncpb "github.com/weft-p2p/weft/blocksync/pb"
-	weftHost "github.com/weft-p2p/weft/host"
-	hostpb "github.com/weft-p2p/weft/host/pb"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/membership"
@@ -60,22 +59,23 @@ var ends = []struct {
 
 // TestWhoIsNoMemberLosesEverything: the elected leader of an organization expires, is revoked, or its organization or CA is
 // removed, while it downloads blocks and holds streams open. Within one heartbeat all others have dropped it from their views
-// and as a leader, have cut its streams, and have closed its connections if the host is their own. From then on it gets no
-// byte of the channel, and the rest go on.
+// and as a leader, have cut its streams, and have closed its connections if the host is their own. From the moment on at which
+// a peer has committed the configuration, or by the clock, no byte of a block, an announcement, a heartbeat or an address
+// reaches it from there, whatever it tries; and the rest go on.
 func TestWhoIsNoMemberLosesEverything(t *testing.T) {
 	for _, end := range ends {
-		for _, plain := range []bool{false, true} {
-			name := end.name + " on weft's hosts"
-			if plain {
-				name = end.name + " on a caller's hosts"
-			}
-			t.Run(name, func(t *testing.T) {
+		for _, on := range standings {
+			t.Run(end.name+" on "+on.name, func(t *testing.T) {
+				if testing.Short() && on.plain {
+					t.Skip("weft's own hosts come first")
+				}
 				synctest.Test(t, func(t *testing.T) {
 					n := newNet(t, lan, 2, 2)
 					for _, p := range n.peers {
-						p.plain, p.tap = plain, &tap{}
+						p.plain, p.guarded, p.tap = on.plain, on.guarded, &tap{}
 					}
 					victim, rest := n.peers[3], n.peers[:3]
+					victim.wire = &wire{}
 					if end.alone {
 						rest = n.peers[:2]
 					}
@@ -99,6 +99,7 @@ func TestWhoIsNoMemberLosesEverything(t *testing.T) {
 // loseEverything has a victim cease to be a member, and requires all that this means.
 func (n *testNet) loseEverything(victim *testPeer, rest []*testPeer, cause func(before func())) {
 	t, before := n.t, victim.connections()
+	was, ended := n.orderer.Height(), n.watchEnd(rest)
 	var held []network.Stream
 	for _, p := range rest {
 		require.Contains(t, n.holdings(p, victim, before), "view", "peer %d", p.number)
@@ -134,27 +135,67 @@ func (n *testNet) loseEverything(victim *testPeer, rest []*testPeer, cause func(
 		require.False(t, victim.channel.Status().Leads, "the victim knows that it has expired, and thinks that it leads")
 	}
 	require.LessOrEqual(t, victim.channel.Height(), height, "the victim got blocks")
-	w := n.turnWicked(victim)
+	w, wicked := n.turnWicked(victim), time.Now()
 	n.order(5, 2<<10, 300*time.Millisecond)
-	w.intrude(rest)
+	n.intrude([]*stranger{w}, rest)
 	n.order(2, 200<<10, 300*time.Millisecond)
-	w.intrude(rest)
+	n.intrude([]*stranger{w}, rest)
 	time.Sleep(2 * heartbeat)
 	n.requireAll(time.Second, rest...)
 	n.requireMembers(rest...)
-	require.Equal(t, w.before, victim.heard(), "messages that pubsub brought to the victim")
-	require.Zero(t, w.got.Load(), "bytes that the victim got on weft's streams")
+	for _, p := range rest {
+		at := event // by the clock
+		if height > was {
+			at = ended(p)
+		}
+		require.NotZero(t, at)
+		w.requireSilence(p, at.Add(inFlight), wicked, height)
+	}
 }
 
-// wicked is a host whose identity was good, and which goes on without weft: it knows all names, and speaks by hand.
-type wicked struct {
-	*testPeer
-	record []byte
-	before int          // messages that it heard on pubsub until now
-	got    atomic.Int64 // bytes on streams, without libp2p's negotiation and authentication
+// inFlight is how long after it was sent something may arrive.
+const inFlight = 20 * time.Millisecond
+
+// watchEnd notes when each peer commits the next block, if it does before the test asks.
+func (n *testNet) watchEnd(peers []*testPeer) func(*testPeer) time.Time {
+	var mu sync.Mutex
+	at := map[*testPeer]time.Time{}
+	next := n.orderer.Height() + 1
+	for _, p := range peers {
+		go func() {
+			if p.channel.WaitHeight(context.Background(), next) == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				at[p] = time.Now()
+			}
+		}()
+	}
+	return func(p *testPeer) time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return at[p]
+	}
 }
 
-func (n *testNet) turnWicked(p *testPeer) *wicked {
+// requireSilence requires that a peer has told a former member nothing since it is none: no block behind the configuration that
+// made an end of it, no heartbeat, and nobody's address. What it held up before, it may still have read until it turned wicked;
+// since then it was not told the channel's name either, and nobody passed on what it said.
+func (s *stranger) requireSilence(p *testPeer, since, wicked time.Time, first uint64) {
+	t, all := s.net.t, s.wire.from(p.host.ID(), since)
+	s.requireNothing(all, first)
+	for _, other := range s.net.peers {
+		s.requireNoAddress(all, p, other)
+	}
+	later := s.wire.from(p.host.ID(), wicked)
+	t.Logf("from peer %d it got %d bytes after the end, %d of them when it had turned wicked", p.number, len(all), len(later))
+	require.Contains(t, string(later), "/multistream/", "it heard nothing at all")
+	s.requireNothing(later, 1)
+	require.False(t, bytes.Contains(later, []byte(channelName)), "name of the channel")
+	require.False(t, p.tap.passedOn(mark), "peer %d passed on what it said", p.number)
+}
+
+// turnWicked makes a stranger of a peer that was a member: it goes on without weft, knows all names, and speaks by hand.
+func (n *testNet) turnWicked(p *testPeer) *stranger {
 	local, err := msp.NewSigningIdentity(p.org.MSPID, p.node.CertPEM(), p.node.Key)
 	require.NoError(n.t, err)
 	then := p.node.Certificate.NotAfter.Add(-time.Minute)
@@ -163,53 +204,13 @@ func (n *testNet) turnWicked(p *testPeer) *wicked {
 	}
 	record, err := msp.IssueRecord(p.key, local, uint64(time.Now().UnixNano()), then)
 	require.NoError(n.t, err)
-	w := &wicked{testPeer: p, record: record.Bytes()}
+	w := &stranger{net: n, name: "that was a member", host: p.host, key: p.key, record: record, speaks: pubsubProtocols, wire: p.wire, heard: map[protocol.ID]*bytes.Buffer{}}
+	w.local = &msp.Local{Signer: local}
 	require.NoError(n.t, p.weft.Close())
 	p.weft = nil // it does not run any more
-	n.t.Cleanup(func() { require.NoError(n.t, p.host.Close()) })
-	for _, id := range []protocol.ID{blocksync.Protocol.ID, topics.PushProtocol.ID} {
-		p.host.SetStreamHandler(id, func(s network.Stream) { w.listen(s) })
-	}
-	for _, kind := range []topics.Kind{topics.Announcements, topics.Members} {
-		topic, err := p.host.pubsub.Join(topics.Name(kind, channelName, block.HeaderHash(n.genesis.Header)))
-		require.NoError(n.t, err)
-		_, err = topic.Subscribe()
-		require.NoError(n.t, err)
-	}
-	w.before = p.heard()
+	n.t.Cleanup(func() { require.NoError(n.t, p.host.close()) })
+	w.answer()
 	return w
-}
-
-func (w *wicked) listen(s network.Stream) {
-	n, _ := io.Copy(io.Discard, s)
-	w.got.Add(n)
-}
-
-// intrude connects to peers, shows them the record that was good, and asks for blocks.
-func (w *wicked) intrude(peers []*testPeer) {
-	name := topics.Name(topics.Announcements, channelName, block.HeaderHash(w.net.genesis.Header))
-	for _, p := range peers {
-		info := peer.AddrInfo{ID: p.host.ID(), Addrs: p.host.Network().ListenAddresses()}
-		require.NoError(w.net.t, w.host.Connect(context.Background(), info))
-		w.say(p, weftHost.AuthProtocol.ID, delimited(&hostpb.AuthRequest{Record: w.record}))
-		_ = w.host.Connect(context.Background(), info) // it was thrown out
-		w.got.Add(w.say(p, blocksync.Protocol.ID, delimited(&syncpb.Request{Scope: name, From: 1, To: 4})))
-	}
-}
-
-// say says something on a stream of its own and returns how many bytes are answered; none on a connection that was closed.
-func (w *wicked) say(to *testPeer, id protocol.ID, data []byte) int64 {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-	defer cancel()
-	s, err := w.host.NewStream(ctx, to.host.ID(), id)
-	if err != nil {
-		return 0
-	}
-	_, _ = s.Write(data)
-	_ = s.SetReadDeadline(time.Now().Add(3 * time.Second))
-	got, _ := io.Copy(io.Discard, s)
-	_ = s.Reset()
-	return got
 }
 
 // holdings is what a peer still leaves to a victim.
@@ -246,18 +247,6 @@ func (p *testPeer) hold(to *testPeer, id protocol.ID, data []byte) network.Strea
 	_ = s.SetReadDeadline(time.Now().Add(time.Minute))
 	p.net.t.Cleanup(func() { _ = s.Reset() })
 	return s
-}
-
-// heard is how many messages the peer's pubsub was given by others.
-func (p *testPeer) heard() (count int) {
-	p.tap.mu.Lock()
-	defer p.tap.mu.Unlock()
-	for _, m := range p.tap.delivered {
-		if m.ReceivedFrom != p.host.ID() {
-			count++
-		}
-	}
-	return count
 }
 
 // running are the peers that run.

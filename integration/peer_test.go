@@ -30,8 +30,10 @@ type testPeer struct {
 	dir     string
 	from    []int         // whom it bootstraps from; nil: the first of its organization, and peer 0
 	options []weft.Option // besides those that every peer has
-	plain   bool          // its pubsub has no guard, as a caller's that knows nothing of weft
+	plain   bool          // it stands on a caller's host, whose pubsub has no guard
+	guarded bool          // the caller gave its pubsub weft's guard after all
 	tap     *tap          // hears what its pubsub says, unless nil
+	wire    *wire         // hears every byte that reaches its host, unless nil
 	traffic *traffic
 
 	host    host
@@ -45,6 +47,15 @@ type host struct {
 	pubsub  *pubsub.PubSub
 	guard   *weftHost.Guard
 	routing *weftHost.Routing
+	end     func() // of a caller's pubsub
+}
+
+// close closes the host and, before it, a caller's pubsub.
+func (h host) close() error {
+	if h.end != nil {
+		h.end()
+	}
+	return h.Close()
 }
 
 // add makes a peer of org; it does not run yet.
@@ -86,8 +97,11 @@ func (p *testPeer) newNode() {
 	opts := []weft.Option{
 		weft.WithDataDir(p.dir), weft.WithLogger(n.log.With("node", p.number)), weft.WithBootstrap(p.bootstrap()...),
 	}
+	if p.host.guard != nil {
+		opts = append(opts, weft.WithGuard(p.host.guard))
+	}
 	if !p.plain {
-		opts = append(opts, weft.WithGuard(p.host.guard), weft.WithHostOwned())
+		opts = append(opts, weft.WithHostOwned())
 	}
 	p.weft, err = weft.New(p.host, p.host.pubsub, local, append(opts, p.options...)...)
 	require.NoError(n.t, err)
@@ -98,7 +112,7 @@ func (p *testPeer) newNode() {
 
 // newHost is weft's own host, or that of a caller who knows nothing of weft.
 func (p *testPeer) newHost() host {
-	t, options := p.net.t, append(p.net.Options(p.number), libp2p.BandwidthReporter(p.traffic))
+	t, options := p.net.t, append(p.wire.options(p.net.Net, p.number), libp2p.BandwidthReporter(p.traffic))
 	if p.plain {
 		return p.callersHost(options)
 	}
@@ -108,7 +122,7 @@ func (p *testPeer) newHost() host {
 		Options: append(options, libp2p.NoListenAddrs), PubSubOptions: p.tap.options(),
 	})
 	require.NoError(t, err)
-	return host{h, h.PubSub, h.Guard, h.Routing}
+	return host{Host: h, pubsub: h.PubSub, guard: h.Guard, routing: h.Routing}
 }
 
 // bootstrap are the addresses that a peer starts from.
@@ -143,7 +157,7 @@ func (p *testPeer) stop() {
 		return
 	}
 	require.NoError(p.net.t, p.weft.Close())
-	require.NoError(p.net.t, p.host.Close())
+	require.NoError(p.net.t, p.host.close())
 	p.weft, p.host, p.channel = nil, host{}, nil
 }
 

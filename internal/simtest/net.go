@@ -126,9 +126,12 @@ func Address(i int) string {
 func ip(i int) string { return net.IPv4(1, byte((i+1)>>16), byte((i+1)>>8), byte(i+1)).String() }
 
 // Options are the libp2p options of host i. Several hosts one after the other may use the same number.
-func (n *Net) Options(i int) []libp2p.Option {
+func (n *Net) Options(i int) []libp2p.Option { return n.OptionsOver(i, libp2pquic.NewTransport) }
+
+// OptionsOver is Options with another constructor of the transport: one that does something around that of QUIC.
+func (n *Net) OptionsOver(i int, transport any) []libp2p.Option {
 	return []libp2p.Option{
-		libp2p.Transport(libp2pquic.NewTransport),
+		libp2p.Transport(transport),
 		libp2p.ListenAddrStrings(Address(i)),
 		n.transport(i),
 		libp2p.DisableIdentifyAddressDiscovery(), // it would keep the virtual clock from moving
