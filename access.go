@@ -30,6 +30,7 @@ type Status struct {
 	Members int    // members that live, ourselves not counted
 	Leads   bool   // we pull from the ordering service
 	Source  leader.Status
+	Intake  Intake // where blocks come from, whoever pulls them
 }
 
 // ID is the channel ID.
@@ -111,7 +112,7 @@ func (c *Channel) Status() Status {
 	living, _ := c.tracker.Count()
 	s := Status{
 		Channel: c.id, Height: at.Height, Head: at.Head, Highest: c.sync.Highest(), Config: at.Bundle.Number(),
-		Members: living, Leads: c.leads(),
+		Members: living, Leads: c.leads(), Intake: c.intake.show(c.why()),
 	}
 	if c.puller != nil {
 		s.Source = c.puller.Status()

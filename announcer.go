@@ -5,6 +5,7 @@ package weft
 import (
 	"bytes"
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
@@ -18,16 +19,26 @@ import (
 // lost, nothing later makes up for it.
 const quiet = 500 * time.Millisecond
 
+// spare is how long a leader that is not the first of its organization leaves the announcing of a block to the first.
+const spare = 250 * time.Millisecond
+
 // announcer announces the blocks that our own source brought. What it cannot keep up with is not announced: the next
 // announcement, or the next heartbeat, shows others what they lack.
 type announcer struct {
 	c       *Channel
-	queue   chan *common.Block
+	queue   chan queued
+	heard   atomic.Uint64 // others have announced what is below
 	settled chan struct{} // 1-buffered: there was a commit
 }
 
+// queued is a block to be announced, and when, unless somebody else has done it by then; zero: at once.
+type queued struct {
+	block *common.Block
+	at    time.Time
+}
+
 func newAnnouncer(c *Channel) *announcer {
-	return &announcer{c: c, queue: make(chan *common.Block, 64), settled: make(chan struct{}, 1)}
+	return &announcer{c: c, queue: make(chan queued, 64), settled: make(chan struct{}, 1)}
 }
 
 // verified hears of every block that is about to be committed; from is empty for those of our own source. A block that
@@ -37,13 +48,26 @@ func (a *announcer) verified(b *common.Block, from peer.ID) {
 	if from != "" || bytes.Equal(a.c.sync.HashAt(b.Header.Number), hash) || a.old(b.Header.Number) {
 		return
 	}
+	next := queued{block: b}
+	if !a.c.announces() {
+		next.at = time.Now().Add(spare)
+	}
 	if !block.IsConfig(b) { // what follows one is judged under it, so not before it is committed
 		a.c.sync.Extend(b.Header.Number, hash)
 	}
 	select {
-	case a.queue <- b:
+	case a.queue <- next:
 	default:
 		a.c.node.counts.unannounced(a.c.id)
+	}
+}
+
+// others hears of every announcement of a block that is, or becomes, ours.
+func (a *announcer) others(number uint64) {
+	for below := a.heard.Load(); below <= number; below = a.heard.Load() {
+		if a.heard.CompareAndSwap(below, number+1) {
+			return
+		}
 	}
 }
 
@@ -69,9 +93,9 @@ func (a *announcer) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case b := <-a.queue:
-			if err := a.announce(ctx, b); err != nil && ctx.Err() == nil {
-				a.c.node.log.Warn("block not announced", "channel", a.c.id, "number", b.Header.Number, "err", err)
+		case q := <-a.queue:
+			if err := a.turn(ctx, q); err != nil && ctx.Err() == nil {
+				a.c.node.log.Warn("block not announced", "channel", a.c.id, "number", q.block.Header.Number, "err", err)
 			}
 		case <-a.settled:
 			calm.Reset(quiet)
@@ -79,6 +103,21 @@ func (a *announcer) run(ctx context.Context) error {
 			a.c.beacon.Urge()
 		}
 	}
+}
+
+// turn announces a block when its time has come, unless that was done meanwhile.
+func (a *announcer) turn(ctx context.Context, q queued) error {
+	if !q.at.IsZero() {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Until(q.at)):
+		}
+		if q.block.Header.Number < a.heard.Load() {
+			return nil
+		}
+	}
+	return a.announce(ctx, q.block)
 }
 
 func (a *announcer) announce(ctx context.Context, b *common.Block) error {

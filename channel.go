@@ -3,6 +3,7 @@
 package weft
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -40,12 +41,14 @@ type Channel struct {
 	elector       *leader.Elector     // nil unless our organization elects its leader
 	orderers      *deliver.Client     // nil if we never lead, or pull from somewhere else
 	announcer     *announcer          // what we pulled and have to announce
+	intake        intake              // where blocks have come from
 	witness       *evidence.Witness   // who was caught
 	admitted      atomic.Pointer[admissions]
 	inForce       *channelconfig.Bundle // what configured was last told; of the writer, before it runs of admit
 	leaving       atomic.Bool
 	standing      chan struct{} // 1-buffered: what we may do may have changed; for a static leader
 	led           atomic.Bool   // what others were last told of us
+	leaderBeat    time.Duration // how often we beat while we lead
 	patience      time.Duration // how long our source may fail before we count as one that cannot pull
 
 	cancel context.CancelFunc
@@ -66,6 +69,7 @@ type Channel struct {
 //	sync -> beacon -> other peers
 func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, j *joinConfig) (err error) {
 	n, salt := c.node, block.HeaderHash(genesis.Header)
+	c.leaderBeat = cmp.Or(j.election.LeaderBeat, leader.DefaultTiming().LeaderBeat)
 	c.announcer = newAnnouncer(c)
 	if err = c.watch(salt); err != nil {
 		return err
@@ -80,7 +84,7 @@ func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, 
 	})
 	if c.sync, err = blocksync.New(blocksync.Config{
 		Channel: c.id, Scope: c.announcements.Name, Host: n.host, Ledger: c.ledger, Verifier: verifier,
-		MayAsk: c.mayAsk, Owner: n.accounts.Owner, Streaming: c.streaming, Verified: c.announcer.verified, Rival: c.rival, Committed: c.committed,
+		MayAsk: c.mayAsk, Owner: n.accounts.Owner, Streaming: c.streaming, Verified: c.verified, Rival: c.rival, Committed: c.committed,
 		Log: n.logger("blocksync"), Registerer: n.registerer,
 	}); err != nil {
 		return err
@@ -143,6 +147,12 @@ func (c *Channel) run(ctx context.Context) error {
 	return g.Wait()
 }
 
+// verified hears of every block that is about to be committed; from is empty for those of our own source.
+func (c *Channel) verified(b *common.Block, from peer.ID) {
+	c.intake.came(c.origin(from))
+	c.announcer.verified(b, from)
+}
+
 // streaming says whether our own source delivers at the moment.
 func (c *Channel) streaming() bool { return c.puller != nil && c.puller.Streaming() }
 
@@ -184,6 +194,9 @@ func (c *Channel) judgeAnnouncement(_ peer.ID, data []byte) topics.Verdict {
 		return j.Verdict
 	}
 	number := j.Announcement.Header.Number
+	if j.Reason == topics.Valid || j.Reason == topics.Known {
+		c.announcer.others(number)
+	}
 	if b := j.Announcement.Block(); b != nil && j.Keep {
 		c.offer(b, j)
 	}

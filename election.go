@@ -36,7 +36,9 @@ func (c *Channel) electorate() leader.Input {
 	}
 	for _, m := range membership.OnePerIdentity(c.tracker.Alive()) {
 		if m.MSPID == c.node.MSPID() {
-			in.Peers = append(in.Peers, leader.Candidate{ID: m.ID, Height: m.State.Height, Leads: m.State.Leader, LastSeen: m.LastSeen})
+			in.Peers = append(in.Peers, leader.Candidate{
+				ID: m.ID, Height: m.State.Height, Leads: m.State.Leader, Near: c.node.org.near(m.ID), LastSeen: m.LastSeen,
+			})
 		}
 	}
 	return in
@@ -121,6 +123,30 @@ func (c *Channel) awaitStanding(ctx context.Context) {
 	case <-ctx.Done():
 	case <-c.standing:
 	}
+}
+
+// beat is how often we tell our organization that we lead the channel, 0 if we do not. Of several static leaders one is enough
+// for those who elect.
+func (c *Channel) beat() time.Duration {
+	if !c.leads() || c.elector == nil && !c.foremost() {
+		return 0
+	}
+	return c.leaderBeat
+}
+
+// foremost reports whether no other leader of our organization has a lower ID.
+func (c *Channel) foremost() bool {
+	for _, m := range c.tracker.Alive() {
+		if m.State.Leader && m.MSPID == c.node.MSPID() && m.ID < c.node.ID() {
+			return false
+		}
+	}
+	return true
+}
+
+// announces says whether we are the one of our organization's leaders that announces blocks; the others make up for it.
+func (c *Channel) announces() bool {
+	return c.elector == nil || c.elector.Decision().First
 }
 
 // leads says whether we pull from the ordering service now.

@@ -39,7 +39,7 @@ func newOrganization(n *Node) (o *organization, err error) {
 		return nil, err
 	}
 	o.beacon, err = membership.NewBeacon(membership.BeaconConfig{
-		Scope: o.topic.Name, Interval: n.timing.AliveInterval, Sequence: &n.sequence,
+		Scope: o.topic.Name, Interval: n.timing.AliveInterval, Pace: o.pace, Sequence: &n.sequence,
 		Compose: o.compose, Publish: o.topic.Publish, Record: n.myRecord, Signer: n.signer, Log: n.logger("membership"),
 	})
 	return o, err
@@ -69,6 +69,25 @@ func (o *organization) compose() ([]ma.Multiaddr, []membership.ChannelState) {
 		addrs = o.node.host.Addrs()
 	}
 	return addrs, states
+}
+
+// pace is how often we beat: as long as we lead somewhere, and somebody is there, often enough to be missed soon.
+func (o *organization) pace() (every time.Duration) {
+	if living, _ := o.tracker.Count(); living == 0 {
+		return 0
+	}
+	for _, c := range o.node.Channels() {
+		if beat := c.beat(); beat > 0 && (every == 0 || beat < every) {
+			every = beat
+		}
+	}
+	return every
+}
+
+// near reports whether a member is heard on the topic.
+func (o *organization) near(id peer.ID) bool {
+	m, _ := o.tracker.Find(id)
+	return m.Alive
 }
 
 // members are the peers of our organization that we are connected to.

@@ -38,9 +38,9 @@ func (n *testNet) awaitLeader(within time.Duration) (*testPeer, time.Duration) {
 
 // TestElection: the members of an organization elect one of them; when it dies another one takes over, and no block is lost.
 // The end of its connections is believed after half a second, in which they might come back. A leader that falls silent is
-// believed to be there for leaderAliveThreshold, and then comes the settling of the view.
+// believed to be there for three and a half of its beats, and then comes the settling of the view.
 func TestElection(t *testing.T) {
-	const ended, silent = 1500 * time.Millisecond, 16 * time.Second // with one better candidate that does not stand
+	const ended, silent = time.Second, 5 * time.Second
 	for name, c := range map[string]struct {
 		kill   func(*testPeer)
 		within time.Duration

@@ -13,6 +13,7 @@ type Candidate struct {
 	ID       peer.ID
 	Height   uint64    // number of blocks it claims to have
 	Leads    bool      // it claims to lead
+	Near     bool      // it is heard on the topic of our organization, on which a leader beats every LeaderBeat
 	LastSeen time.Time // when that heartbeat came, by the clock of [Election.Step]'s now
 }
 
@@ -44,6 +45,7 @@ func (in Input) known(claim uint64) uint64 {
 // Decision is what [Election.Step] answers.
 type Decision struct {
 	Lead   bool    // we lead: pull, and say so in our heartbeats
+	First  bool    // of those who lead, we are the first: that one announces blocks, the others make up for it
 	Leader peer.ID // who leads as far as we know, ourselves included; "" if nobody does
 	// Tell says that a heartbeat should go out now: Lead has changed, or another leader does not seem to know that we stay.
 	Tell   bool
@@ -54,7 +56,7 @@ type Decision struct {
 // Reason says in words why a decision is as it is, for logs and status pages.
 type Reason string
 
-// The reasons. The last five are why a leader steps down.
+// The reasons. The last six are why a leader steps down.
 const (
 	Settling   Reason = "waiting for a complete view"
 	Waiting    Reason = "waiting for a better candidate"
@@ -64,6 +66,7 @@ const (
 	Outranked  Reason = "another leader stays"
 	CannotPull Reason = "the ordering service cannot be reached"
 	Behind     Reason = "too far behind"
+	Stalled    Reason = "blocks exist that do not come in"
 	Barred     Reason = "our own identity may not act as a peer"
 	Stopped    Reason = "stopping"
 )
@@ -86,11 +89,13 @@ type Election struct {
 	told    time.Time // when our claim was last worth a heartbeat
 	gave    time.Time // when we last gave the lead up; zero: never
 	pause   time.Time // until then we do not lead even alone
-	lag     stall     // of our own height
+	lag     stall     // of our own height, far behind
+	still   stall     // of our own height, behind at all
 
 	met     bool      // there was somebody else once
+	led     bool      // somebody has led
 	arrived time.Time // when the view last gained somebody, or a claim went stale
-	without time.Time // since when nobody has led; zero: somebody leads
+	without time.Time // since when fewer than Pullers have led; zero: enough do
 	opened  time.Time // since when candidates stand, in order; zero: not yet
 }
 
@@ -111,7 +116,7 @@ func (e *Election) Step(now time.Time, in Input) Decision {
 	}
 	reason := e.decide(in, e.look(in))
 	tell := e.told.Equal(e.clock.now)
-	return Decision{Lead: e.leading, Leader: e.leader, Tell: tell, Wake: e.clock.wake, Reason: reason}
+	return Decision{Lead: e.leading, First: e.leading && e.first(in), Leader: e.leader, Tell: tell, Wake: e.clock.wake, Reason: reason}
 }
 
 func (e *Election) decide(in Input, peers []candidate) Reason {

@@ -28,6 +28,11 @@ func TestTiming(t *testing.T) {
 		"negative duration":  {func(t *leader.Timing) { t.LeaderElectionDuration = -1 }, "peer.gossip.election.leaderElectionDuration"},
 		"negative settle":    {func(t *leader.Timing) { t.Settle = -1 }, "weft.election.settle"},
 		"settle above grace": {func(t *leader.Timing) { t.Settle = 16 * time.Second }, "peer.gossip.election.startupGracePeriod"},
+		"negative turn":      {func(t *leader.Timing) { t.Turn = -1 }, "weft.election.turn"},
+		"beat too often":     {func(t *leader.Timing) { t.LeaderBeat = 399 * time.Millisecond }, "weft.election.leaderBeat"},
+		"endless beat":       {func(t *leader.Timing) { t.LeaderBeat = 25 * time.Hour }, "weft.election.leaderBeat"},
+		"negative pullers":   {func(t *leader.Timing) { t.Pullers = -1 }, "weft.election.pullers"},
+		"many pullers":       {func(t *leader.Timing) { t.Pullers = 17 }, "weft.election.pullers"},
 		"negative lag time":  {func(t *leader.Timing) { t.MaxLagTime = -1 }, "weft.election.maxLagTime"},
 		"endless lag":        {func(t *leader.Timing) { t.MaxLag = 1 << 33 }, "weft.election.maxLag"},
 	} {
@@ -68,9 +73,10 @@ func TestElectionOddInput(t *testing.T) {
 // is asked for twice.
 func TestElectionProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		one, err := leader.NewElection(leader.Timing{})
+		timing := leader.Timing{Pullers: rapid.IntRange(1, 3).Draw(t, "pullers")}
+		one, err := leader.NewElection(timing)
 		require.NoError(t, err)
-		other, _ := leader.NewElection(leader.Timing{})
+		other, _ := leader.NewElection(timing)
 		now := epoch
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.Int64Range(0, int64(8*time.Second)).Draw(t, "pause")))
@@ -83,6 +89,7 @@ func TestElectionProperties(t *testing.T) {
 			require.Equal(t, d.Lead, d.Leader == in.Self)
 			require.True(t, d.Wake.IsZero() || d.Wake.After(now), "wake %v at %v", d.Wake, now)
 			require.NotEmpty(t, d.Reason)
+			require.True(t, d.Lead || !d.First)
 			if d.Leader == "" {
 				require.False(t, d.Wake.IsZero(), "somebody has to lead some day")
 			}
@@ -108,6 +115,7 @@ func drawInput(t *rapid.T, now time.Time) leader.Input {
 		}
 		in.Peers = append(in.Peers, leader.Candidate{
 			ID: peer.ID(fmt.Sprint(id)), Height: height.Draw(t, "height"), Leads: rapid.IntRange(0, 3).Draw(t, "leads") == 0,
+			Near:     rapid.Bool().Draw(t, "near"),
 			LastSeen: now.Add(-time.Duration(rapid.Int64Range(0, int64(12*time.Second)).Draw(t, "age"))),
 		})
 	}

@@ -8,20 +8,34 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// outranked returns the other leader for which we have to step down.
-func (e *Election) outranked(in Input, peers []candidate) (peer.ID, bool) {
-	alone := true
-	for _, p := range e.claims(in, peers) {
+// outranked returns the other leader for which we have to step down: when as many prevail over us as there are to be.
+func (e *Election) outranked(in Input, peers []candidate) (rival peer.ID, lost bool) {
+	claims, over := e.claims(in, peers), 0
+	for _, p := range claims {
 		if p.rival.IsZero() {
 			p.rival = e.clock.now
 		}
 		if !e.prevails(in, p) {
-			return p.ID, true
+			if over++; over == 1 {
+				rival = p.ID
+			}
 		}
-		alone = false
 	}
-	e.repeat(alone)
+	if over >= e.t.Pullers {
+		return rival, true
+	}
+	e.repeat(len(claims) < e.t.Pullers)
 	return "", false
+}
+
+// first reports whether no other leader has a lower ID, as far as we believe them.
+func (e *Election) first(in Input) bool {
+	for id, s := range e.seen {
+		if s.step == e.steps && s.alive && s.leads && !e.rests(s.stuck) && id < in.Self {
+			return false
+		}
+	}
+	return true
 }
 
 // repeat makes our claim heard: once more after it was new, and for as long as somebody who should step down for us does not.

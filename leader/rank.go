@@ -17,9 +17,9 @@ type runner struct {
 	gave   time.Time // when it last gave up; zero: never, or long ago
 }
 
-// rank returns how many are better than we. The order is: who has not given up just now, who is not far behind the best of those, who has not
+// rank returns how many are better than we, without those who lead already. The order is: who has not given up just now, who is not far behind the best of those, who has not
 // given up for the longest time, lowest bytes of the peer ID.
-func (e *Election) rank(in Input, peers []candidate) (ahead int) {
+func (e *Election) rank(in Input, peers, claims []candidate) (ahead int) {
 	self := runner{in.Self, in.Height, e.retired(in), e.recent(e.gave)}
 	field := []runner{self}
 	for _, p := range peers {
@@ -27,7 +27,7 @@ func (e *Election) rank(in Input, peers []candidate) (ahead int) {
 	}
 	best := e.best(field)
 	for _, r := range field {
-		if e.better(r, self, best) {
+		if _, leads := find(claims, r.id); !leads && e.better(r, self, best) {
 			ahead++
 		}
 	}
@@ -80,7 +80,7 @@ func (e *Election) behind(height, of uint64) bool {
 func (e *Election) retired(in Input) bool { return !in.CanPull || e.rests(e.gave) }
 
 // passed reports whether others should lead rather than p.
-func (e *Election) passed(p candidate) bool { return p.stuck || e.rests(p.gave) }
+func (e *Election) passed(p candidate) bool { return e.rests(p.stuck) || e.rests(p.gave) }
 
 func (e *Election) rests(gave time.Time) bool {
 	return !gave.IsZero() && !e.clock.past(gave.Add(e.t.rest()))

@@ -18,8 +18,10 @@ type sight struct {
 	idle  time.Time // the latest heartbeat without the claim; zero: none
 	gave  time.Time // when it last gave the lead up; zero: never
 	rival time.Time // since when it has led beside us; zero: it does not
-	lag   stall     // of its height while it leads
-	stuck bool      // it leads and gets no blocks
+	lag   stall     // of its height while it leads, far behind
+	still stall     // of its height while it leads, behind at all
+	holds stall     // of our height while it claims more and leads
+	stuck time.Time // when it was last seen to lead without getting blocks, or without giving them; zero: never
 }
 
 // candidate is a peer whose heartbeat is fresh.
@@ -64,7 +66,8 @@ func (e *Election) sight(in Input, p Candidate) *sight {
 		return nil
 	}
 	if s.step != e.steps-1 { // it was away
-		s.alive, s.stuck, s.rival, s.lag = false, false, time.Time{}, stall{}
+		s.alive, s.stuck, s.rival = false, time.Time{}, time.Time{}
+		s.lag, s.still, s.holds = stall{}, stall{}, stall{}
 	}
 	s.step = e.steps
 	return s
@@ -72,17 +75,25 @@ func (e *Election) sight(in Input, p Candidate) *sight {
 
 func (s *sight) note(p Candidate) {
 	if !p.Leads {
-		s.idle, s.rival, s.lag, s.stuck = p.LastSeen, time.Time{}, stall{}, false
+		s.idle, s.rival, s.stuck = p.LastSeen, time.Time{}, time.Time{}
+		s.lag, s.still, s.holds = stall{}, stall{}, stall{}
 	}
 	s.leads = p.Leads
 }
 
-// live reports whether the peer's heartbeat is fresh, and notes arrivals. A leader whose heartbeat is not is looked at again soon: nobody may
-// tell us of one that says the same as before.
+// live reports whether the peer's heartbeat is fresh, and notes arrivals. A leader whose heartbeats stay away may only be late: that is worth
+// waiting a moment, as for a newcomer, and it is looked at again soon: nobody may tell us of a heartbeat that says the same as before.
 func (e *Election) live(p Candidate, s *sight) bool {
-	alive := !e.clock.past(p.LastSeen.Add(e.t.LeaderAliveThreshold))
-	if alive && !s.alive {
+	fresh := e.t.LeaderAliveThreshold
+	if p.Leads {
+		fresh = e.t.silence(p.Near)
+	}
+	alive, before := !e.clock.past(p.LastSeen.Add(fresh)), s.alive
+	switch {
+	case alive && !before:
 		e.arrived, e.met = e.clock.now, true
+	case !alive && before && p.Leads:
+		e.arrived = e.clock.now
 	}
 	if s.alive = alive; !alive && p.Leads {
 		e.clock.past(e.clock.now.Add(2 * e.t.Settle))

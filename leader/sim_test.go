@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/weft-p2p/weft/leader"
 )
 
 // sim runs the elections of one organization in a network that is made of nothing but events. It behaves as package membership does: heartbeats
@@ -25,11 +27,14 @@ type sim struct {
 	nodes   []*simNode
 	loss    float64       // of each heartbeat to each receiver
 	delay   time.Duration // longest
-	detect  time.Duration // longest time until a broken connection and a failed redial are noticed
+	detect  time.Duration // longest time until a broken connection and a failed redial are noticed, besides grace
 	joins   time.Duration // the latest change of any view's size
 	log     []change      // who has led, when
 	slow    bool          // claims wait as pokes do
 	orderer func(node int) bool
+	timing  leader.Timing
+	beats   time.Duration // how often a leader beats
+	far     bool          // the organization has no topic of its own: a leader beats as all others do
 }
 
 type change struct {
@@ -40,14 +45,15 @@ type change struct {
 const (
 	interval = 5 * time.Second
 	minGap   = 200 * time.Millisecond
+	grace    = 500 * time.Millisecond // of the keeper with a connection that was lost
 	expiry   = 25 * time.Second
 	patience = 10 * time.Second // of the caller with its source before CanPull turns false
 )
 
 func newSim(t testing.TB, seed uint64, nodes int) *sim {
 	s := &sim{
-		t: t, rand: rand.New(rand.NewPCG(seed, 1)), delay: 50 * time.Millisecond, detect: 200 * time.Millisecond,
-		orderer: func(int) bool { return true },
+		t: t, rand: rand.New(rand.NewPCG(seed, 1)), delay: 50 * time.Millisecond, detect: 150 * time.Millisecond,
+		orderer: func(int) bool { return true }, beats: leader.DefaultTiming().LeaderBeat,
 	}
 	for id := range nodes {
 		s.nodes = append(s.nodes, &simNode{

@@ -29,16 +29,17 @@ type simNode struct {
 	stepped  time.Duration
 	due      bool // a step is under way
 
-	beaten time.Duration
-	gap    time.Duration
-	poked  bool
-	urgent bool
-	beat   int // serial of the valid timer
-	waking int
+	beaten  time.Duration
+	beating time.Duration // when it beats next
+	gap     time.Duration
+	poked   bool
+	urgent  bool
+	beat    int // serial of the valid timer
+	waking  int
 }
 
 func (n *simNode) start() {
-	election, err := leader.NewElection(leader.Timing{})
+	election, err := leader.NewElection(n.timing)
 	require.NoError(n.t, err)
 	n.life++
 	n.up, n.election, n.view, n.decision = true, election, make([]leader.Candidate, len(n.nodes)), leader.Decision{}
@@ -61,7 +62,7 @@ func (n *simNode) crash(silently bool) {
 
 func (n *simNode) lose(o *simNode) {
 	life := o.life
-	n.later(n.uniform(n.detect), func() {
+	n.later(grace+n.uniform(n.detect), func() {
 		if o.life == life && o.up && o.side == n.side {
 			return // the redial has succeeded
 		}
@@ -158,7 +159,7 @@ func (n *simNode) poke() {
 	if n.poked = true; n.urgent {
 		return
 	}
-	n.arm(max(0, n.beaten+n.gap-n.now))
+	n.arm(max(0, min(n.beaten+n.gap, n.beating)-n.now))
 }
 
 // claim sends a heartbeat that no crowd of newcomers can hold up, if the beacon can do that.
@@ -172,6 +173,7 @@ func (n *simNode) claim() {
 }
 
 func (n *simNode) arm(d time.Duration) {
+	n.beating = n.now + d
 	n.serial++
 	n.beat = n.serial
 	mine := n.beat
@@ -188,7 +190,7 @@ func (n *simNode) tell() {
 		n.gap = minGap
 	}
 	n.poked, n.urgent, n.beaten = false, false, n.now
-	claim := leader.Candidate{ID: n.name, Height: n.height, Leads: n.decision.Lead}
+	claim := leader.Candidate{ID: n.name, Height: n.height, Leads: n.decision.Lead, Near: !n.far}
 	life := n.life
 	for _, o := range n.nodes {
 		if o == n || !o.up || o.side != n.side || n.rand.Float64() < n.loss {
@@ -200,7 +202,11 @@ func (n *simNode) tell() {
 			}
 		})
 	}
-	n.arm(time.Duration(float64(interval) * (0.9 + 0.2*n.rand.Float64())))
+	every := interval
+	if n.decision.Lead && !n.far {
+		every = n.beats
+	}
+	n.arm(time.Duration(float64(every) * (0.9 + 0.2*n.rand.Float64())))
 }
 
 func (n *simNode) hear(id int, claim leader.Candidate) {

@@ -12,19 +12,21 @@ import (
 
 // stand decides for one who does not lead: follow, wait or lead.
 func (e *Election) stand(in Input, peers []candidate) Reason {
-	if id, ok := e.claimant(in, peers); ok {
-		e.follow(id)
+	claims := e.claims(in, peers)
+	if len(claims) >= e.t.Pullers {
+		e.follow(e.foremost(claims))
 		return Following
 	}
-	e.lost(peers)
+	e.lost(claims)
 	if !e.settled(in) {
 		return Settling
 	}
 	if e.opened.IsZero() {
 		e.opened = e.clock.now
 	}
-	ahead := e.rank(in, peers)
-	turn := e.opened.Add(time.Duration(ahead) * e.t.LeaderElectionDuration)
+	places := e.t.Pullers - len(claims)
+	ahead := max(0, e.rank(in, peers, claims)-places+1)
+	turn := e.opened.Add(time.Duration(ahead) * e.patience(in))
 	if !e.clock.past(turn) || !e.clock.past(e.pause) {
 		if e.retired(in) {
 			return Resting
@@ -35,34 +37,36 @@ func (e *Election) stand(in Input, peers []candidate) Reason {
 	return Leading
 }
 
-// claimant returns who leads: whom we follow if it still claims, else the best of those who claim.
-func (e *Election) claimant(in Input, peers []candidate) (peer.ID, bool) {
-	claims := e.claims(in, peers)
+// patience is how long we wait for each better candidate: Turn when a leader has gone, since those who followed it have met. When nobody has
+// led yet, some have just started; and who could not do it a moment ago gives the others all the time there is.
+func (e *Election) patience(in Input) time.Duration {
+	if !e.led || e.retired(in) {
+		return e.t.LeaderElectionDuration
+	}
+	return min(e.t.Turn, e.t.LeaderElectionDuration)
+}
+
+// foremost returns who of those who claim to lead is followed: whom we follow already, else the best; "" if there is none.
+func (e *Election) foremost(claims []candidate) peer.ID {
 	if len(claims) == 0 {
-		return "", false
+		return ""
 	}
 	if _, ok := find(claims, e.leader); ok {
-		return e.leader, true
+		return e.leader
 	}
 	return slices.MinFunc(claims, func(a, b candidate) int {
 		return cmp.Or(
 			compareBool(e.behind(a.Height, b.Height), e.behind(b.Height, a.Height)),
 			cmp.Compare(a.ID, b.ID),
 		)
-	}).ID, true
+	}).ID
 }
 
-// lost notes the beginning of a time without a leader. A leader whose heartbeats stay away may only be late: that is worth waiting a moment,
-// as for a newcomer. One that is gone is not.
-func (e *Election) lost(peers []candidate) {
-	if !e.without.IsZero() {
-		return
+// lost notes the beginning of a time with too few leaders.
+func (e *Election) lost(claims []candidate) {
+	if e.leader = e.foremost(claims); e.without.IsZero() {
+		e.without, e.opened = e.clock.now, time.Time{}
 	}
-	e.without, e.opened = e.clock.now, time.Time{}
-	if s := e.seen[e.leader]; s != nil && s.step == e.steps && !s.alive {
-		e.arrived = e.clock.now
-	}
-	e.leader = ""
 }
 
 // settled reports whether those whom we see are all who are there, as far as one can know.
@@ -78,14 +82,14 @@ func (e *Election) settled(in Input) bool {
 }
 
 func (e *Election) follow(id peer.ID) {
-	e.leader = id
+	e.leader, e.led = id, true
 	e.without, e.opened = time.Time{}, time.Time{}
 }
 
 func (e *Election) lead(self peer.ID) {
 	e.follow(self)
 	e.leading, e.since, e.told = true, e.clock.now, e.clock.now
-	e.lag = stall{}
+	e.lag, e.still = stall{}, stall{}
 	for _, s := range e.seen {
 		s.rival = time.Time{}
 	}

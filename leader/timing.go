@@ -21,8 +21,17 @@ type Timing struct {
 	// to be at least twice the interval of the heartbeats. A lost connection ends the claim at once. Six times it is how long a leader that
 	// gave up lets others try.
 	LeaderAliveThreshold time.Duration
-	// LeaderElectionDuration is how long each better candidate is waited for: peer.gossip.election.leaderElectionDuration, 5 s.
+	// LeaderElectionDuration is the longest wait for each better candidate, and how long a leader whose work ended by itself stands back:
+	// peer.gossip.election.leaderElectionDuration, 5 s.
 	LeaderElectionDuration time.Duration
+	// Turn is how long each better candidate is waited for when a leader has gone, LeaderElectionDuration at most: weft.election.turn, 500 ms.
+	// Who leads before the claim of a better one is heard is a second leader for a moment.
+	Turn time.Duration
+	// LeaderBeat is how often a leader beats on the topic of its organization: weft.election.leaderBeat, 1 s. A leader that was not heard there
+	// for three and a half of them is not believed to lead any more, nor is one after LeaderAliveThreshold. All members need the same.
+	LeaderBeat time.Duration
+	// Pullers is how many members of the organization lead at the same time: weft.election.pullers, 1. All members need the same.
+	Pullers int
 	// Settle is how long a view must bring nobody new before it counts as complete: weft.election.settle, 500 ms.
 	Settle time.Duration
 	// MaxLag is how many blocks a peer may be behind before it counts as behind: weft.election.maxLag, 256. It should be more than the channel
@@ -37,6 +46,7 @@ func DefaultTiming() Timing {
 	return Timing{
 		StartupGracePeriod: 15 * time.Second, MembershipSampleInterval: time.Second,
 		LeaderAliveThreshold: 10 * time.Second, LeaderElectionDuration: 5 * time.Second,
+		Turn: 500 * time.Millisecond, LeaderBeat: time.Second, Pullers: 1,
 		Settle: 500 * time.Millisecond, MaxLag: 256, MaxLagTime: 10 * time.Second,
 	}
 }
@@ -48,6 +58,9 @@ func (t Timing) orDefault() Timing {
 		MembershipSampleInterval: cmp.Or(t.MembershipSampleInterval, d.MembershipSampleInterval),
 		LeaderAliveThreshold:     cmp.Or(t.LeaderAliveThreshold, d.LeaderAliveThreshold),
 		LeaderElectionDuration:   cmp.Or(t.LeaderElectionDuration, d.LeaderElectionDuration),
+		Turn:                     cmp.Or(t.Turn, d.Turn),
+		LeaderBeat:               cmp.Or(t.LeaderBeat, d.LeaderBeat),
+		Pullers:                  cmp.Or(t.Pullers, d.Pullers),
 		Settle:                   cmp.Or(t.Settle, d.Settle),
 		MaxLag:                   cmp.Or(t.MaxLag, d.MaxLag),
 		MaxLagTime:               cmp.Or(t.MaxLagTime, d.MaxLagTime),
@@ -70,6 +83,8 @@ func (t Timing) Validate() error {
 		{"peer.gossip.election.membershipSampleInterval", t.MembershipSampleInterval},
 		{"peer.gossip.election.leaderAliveThreshold", t.LeaderAliveThreshold},
 		{"peer.gossip.election.leaderElectionDuration", t.LeaderElectionDuration},
+		{"weft.election.turn", t.Turn},
+		{"weft.election.leaderBeat", t.LeaderBeat},
 		{"weft.election.settle", t.Settle},
 		{"weft.election.maxLagTime", t.MaxLagTime},
 	} {
@@ -81,6 +96,12 @@ func (t Timing) Validate() error {
 		errs = append(errs, fmt.Errorf("leader: weft.election.settle is %s, it must not be above peer.gossip.election.startupGracePeriod (%s)",
 			t.Settle, t.StartupGracePeriod))
 	}
+	if t.LeaderBeat > 0 && t.LeaderBeat < minBeat {
+		errs = append(errs, fmt.Errorf("leader: weft.election.leaderBeat is %s, at least %s is allowed", t.LeaderBeat, minBeat))
+	}
+	if t.Pullers < 1 || t.Pullers > maxPullers {
+		errs = append(errs, fmt.Errorf("leader: weft.election.pullers is %d, allowed are 1 to %d", t.Pullers, maxPullers))
+	}
 	if t.MaxLag > maxLag {
 		errs = append(errs, fmt.Errorf("leader: weft.election.maxLag is %d, at most %d is allowed", t.MaxLag, uint64(maxLag)))
 	}
@@ -89,6 +110,22 @@ func (t Timing) Validate() error {
 
 // maxLag keeps a height plus the lag from overflowing in practice; a longer lag would mean nothing.
 const maxLag = 1 << 32
+
+const (
+	// minBeat is as often as heartbeats can be sent, with some room: see membership.Beacon.
+	minBeat = 400 * time.Millisecond
+	// maxPullers is more streams than an organization has a use for.
+	maxPullers = 16
+)
+
+// silence is how long a claim is believed that no further heartbeat repeats: with a member on whose beat we can count, three beats that are
+// lost and the fourth that is late.
+func (t Timing) silence(near bool) time.Duration {
+	if !near {
+		return t.LeaderAliveThreshold
+	}
+	return min(t.LeaderAliveThreshold, 7*t.LeaderBeat/2)
+}
 
 // rest is how long a leader that gave up lets the others try. Fabric's factor.
 func (t Timing) rest() time.Duration { return 6 * t.LeaderAliveThreshold }

@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write the answers of the transcripts")
 // writes them. The time is T, a duration since the start, which never goes back:
 //
 //	> T self [id=b] [height=5] [highest=9] [fails|pulls] [joining|joined]   our own side; what is not named stays
-//	> T hear a [height=5] [leads]                                           a heartbeat
+//	> T hear a [height=5] [leads] [near]                                    a heartbeat
 //	> T gone a                                                              it died or left
 //	> T step                                                                nothing but time
 //	> T yield                                                               leading ended by itself
@@ -175,8 +175,8 @@ func (s *scriptedElection) hear(id string, words []string) {
 		if value, ok := strings.CutPrefix(word, "height="); ok {
 			c.Height = s.number(value)
 		} else {
-			require.Equal(s.t, "leads", word)
-			c.Leads = true
+			require.Contains(s.t, []string{"leads", "near"}, word)
+			c.Leads, c.Near = c.Leads || word == "leads", c.Near || word == "near"
 		}
 	}
 	s.in.Peers = append(slices.DeleteFunc(s.in.Peers, func(o leader.Candidate) bool { return o.ID == c.ID }), c)

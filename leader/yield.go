@@ -8,13 +8,16 @@ import "time"
 // trying.
 func (e *Election) gives(in Input, peers []candidate) (Reason, bool) {
 	behind := e.lagging(in, peers)
+	stalled := e.still.lasts(&e.clock, in.Highest > in.Height, in.Height, false, e.t.MaxLagTime)
 	switch {
-	case !e.replaceable(peers):
+	case !e.replaceable(in, peers):
 		return "", false
 	case !in.CanPull:
 		return CannotPull, true
 	case behind:
 		return Behind, true
+	case stalled:
+		return Stalled, true
 	default:
 		return "", false
 	}
@@ -25,10 +28,10 @@ func (e *Election) sitOut(in Input, peers []candidate) Reason {
 	if e.leading {
 		e.resign()
 	}
-	if id, ok := e.claimant(in, peers); ok {
-		e.follow(id)
+	if claims := e.claims(in, peers); len(claims) > 0 {
+		e.follow(e.foremost(claims))
 	} else {
-		e.lost(peers)
+		e.lost(claims)
 	}
 	return Barred
 }
@@ -42,20 +45,28 @@ func (e *Election) lagging(in Input, peers []candidate) bool {
 	return e.lag.lasts(&e.clock, e.behind(in.Height, in.Highest), in.Height, hopeless, e.t.MaxLagTime)
 }
 
-func (e *Election) replaceable(peers []candidate) bool {
+// replaceable reports whether somebody could lead in our place: who leads already could not, unless enough do.
+func (e *Election) replaceable(in Input, peers []candidate) bool {
+	enough := len(e.claims(in, peers)) >= e.t.Pullers
 	for _, p := range peers {
-		if !e.passed(p) {
+		if !e.passed(p) && (enough || !p.Leads) {
 			return true
 		}
 	}
 	return false
 }
 
-// suspect reports whether to pass over a leader that reports a height far behind the channel and gets no nearer, for twice the time after which it should have
-// given up by itself.
+// suspect reports whether to pass over a leader: one that gets no nearer to blocks that exist, for twice the time after which it should have
+// given up by itself, and one that claims more blocks than we have while for as long none comes to us. It counts as one that gave up.
 func (e *Election) suspect(in Input, p candidate) bool {
-	p.stuck = p.lag.lasts(&e.clock, e.behind(p.Height, in.Highest), p.Height, false, 2*e.t.MaxLagTime)
-	return p.stuck
+	limit := 2 * e.t.MaxLagTime
+	lags := p.lag.lasts(&e.clock, e.behind(p.Height, in.Highest), p.Height, false, limit)
+	still := p.still.lasts(&e.clock, in.Highest > p.Height, p.Height, false, limit)
+	holds := p.holds.lasts(&e.clock, p.Height > in.Height, in.Height, false, limit)
+	if lags || still || holds {
+		p.stuck = e.clock.now
+	}
+	return e.rests(p.stuck)
 }
 
 func (e *Election) resign() {

@@ -35,7 +35,10 @@ func (s *Sequence) next() uint64 { return s.last.Add(1) }
 type BeaconConfig struct {
 	Scope    string        // name of the topic it publishes on
 	Interval time.Duration // default: DefaultTiming().AliveInterval
-	Sequence *Sequence     // shared by all beacons of the node
+	// Pace is the longest time to the next heartbeat, asked after each; 0, and
+	// what is longer than Interval, mean Interval. Optional.
+	Pace     func() time.Duration
+	Sequence *Sequence // shared by all beacons of the node
 	// Compose says what to tell: on a channel's topic that channel alone, on
 	// the organization's topic all channels. A channel is listed there before
 	// its own beacon starts and no more before that one leaves.
@@ -70,6 +73,9 @@ func NewBeacon(c BeaconConfig) (*Beacon, error) {
 		return nil, fmt.Errorf("membership: heartbeat interval %s is below %s", c.Interval, 2*minGap)
 	}
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
+	if c.Pace == nil {
+		c.Pace = func() time.Duration { return 0 }
+	}
 	if c.Rand == nil {
 		c.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
@@ -102,8 +108,14 @@ func (b *Beacon) Urge() {
 func (b *Beacon) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var last time.Time
+	var last, next time.Time
 	gap, poked, urged := minGap, false, false
+	sooner := func(at time.Time) {
+		if at.Before(next) {
+			next = at
+			timer.Reset(time.Until(at))
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -112,10 +124,10 @@ func (b *Beacon) Run(ctx context.Context) error {
 			return nil
 		case <-b.poke:
 			poked = true
-			timer.Reset(time.Until(last.Add(gap)))
+			sooner(last.Add(gap))
 		case <-b.urge:
 			urged = true
-			timer.Reset(time.Until(last.Add(minGap)))
+			sooner(last.Add(minGap))
 		case <-timer.C:
 			if poked || !urged {
 				gap = b.nextGap(gap, poked)
@@ -123,7 +135,8 @@ func (b *Beacon) Run(ctx context.Context) error {
 			last = time.Now()
 			b.beat(ctx, poked)
 			poked, urged = false, false
-			timer.Reset(b.jittered())
+			next = last.Add(b.jittered())
+			timer.Reset(time.Until(next))
 		}
 	}
 }
@@ -135,10 +148,14 @@ func (b *Beacon) nextGap(gap time.Duration, poked bool) time.Duration {
 	return min(2*gap, b.c.Interval*9/10)
 }
 
-// jittered spreads the heartbeats of nodes that started together: within a
-// tenth of the interval.
+// jittered is the time to the next heartbeat. It spreads those of nodes that
+// started together within a tenth.
 func (b *Beacon) jittered() time.Duration {
-	return time.Duration(float64(b.c.Interval) * (0.9 + 0.2*b.c.Rand.Float64()))
+	every := b.c.Interval
+	if pace := b.c.Pace(); pace > 0 {
+		every = min(every, pace)
+	}
+	return time.Duration(float64(every) * (0.9 + 0.2*b.c.Rand.Float64()))
 }
 
 // Leave publishes the last heartbeat, which says goodbye, and ends Run. Further

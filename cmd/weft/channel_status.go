@@ -44,6 +44,10 @@ func showStatus(out io.Writer, s admin.Status) error {
 	if s.Source != nil {
 		line("Source", "%s", describeSource(s.Source))
 	}
+	line("Blocks from", "%s", describeIntake(s))
+	if s.Intake.Why != "" {
+		line("Pulls", "%s", pulls(s))
+	}
 	line("Peers", "%d", len(s.Peers))
 	if err := w.Flush(); err != nil || len(s.Peers) == 0 {
 		return err
@@ -58,6 +62,23 @@ func leaderOf(s admin.Status) string {
 		who += ", this node"
 	}
 	return fmt.Sprintf("%s (%s)", who, s.Mode)
+}
+
+// describeIntake says who brought the latest blocks.
+func describeIntake(s admin.Status) string {
+	i := s.Intake
+	if i.Last == "" {
+		return "nobody since the start"
+	}
+	return fmt.Sprintf("%s; of the last %d: orderer %d, own organization %d, other organizations %d",
+		i.Last, i.Orderer+i.Organization+i.Others, i.Orderer, i.Organization, i.Others)
+}
+
+func pulls(s admin.Status) string {
+	if s.Leads {
+		return "yes: " + s.Intake.Why
+	}
+	return "no: " + s.Intake.Why
 }
 
 func describeSource(s *admin.Source) string {

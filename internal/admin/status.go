@@ -25,7 +25,17 @@ type Status struct {
 	Leads             bool    `json:"leads"`            // this node pulls from the ordering service
 	Leader            string  `json:"leader,omitempty"` // peer ID of our organization's leader, if one is known
 	Source            *Source `json:"source,omitempty"` // nil unless Leads
+	Intake            Intake  `json:"intake"`           // where blocks come from, whoever pulls them
 	Peers             []Peer  `json:"peers"`            // members, this node not among them
+}
+
+// Intake says where blocks come from: the latest ones, 100 at most, by who brought them.
+type Intake struct {
+	Orderer      int    `json:"orderer"`        // our own stream from the ordering service
+	Organization int    `json:"organization"`   // members of our organization
+	Others       int    `json:"others"`         // members of other organizations
+	Last         string `json:"last,omitempty"` // who brought the latest one
+	Why          string `json:"why,omitempty"`  // why this node pulls from the ordering service, or does not
 }
 
 // Source is how a leader stands with the ordering service.

@@ -38,7 +38,7 @@ func (d *draft) leader() error {
 	if elect := d.Gossip.UseLeaderElection; elect != nil && *elect {
 		return fmt.Errorf("%w: peer.gossip.orgLeader and peer.gossip.useLeaderElection are both true: set one of them to false, such as %s=false", ErrInvalid, variable("peer.gossip.orgLeader"))
 	}
-	d.Warnings = append(d.Warnings, "this peer is a static leader: nobody takes over when it fails; to elect one, set peer.gossip.orgLeader to false and peer.gossip.useLeaderElection to true on every peer of the organization")
+	d.Warnings = append(d.Warnings, "peer.gossip.orgLeader is true, as in a stock file, and peer.gossip.useLeaderElection is not: this peer is a static leader: nobody takes over when it fails, and each peer of the organization with that setting pulls every block from the ordering service once more; to elect one, set peer.gossip.orgLeader to false and peer.gossip.useLeaderElection to true on all of them")
 	return nil
 }
 

@@ -75,6 +75,9 @@ type Election struct {
 	LeaderAliveThreshold     time.Duration // 10 s
 	LeaderElectionDuration   time.Duration // 5 s
 
+	Turn       time.Duration // how long each better candidate is waited for when a leader has gone; 500 ms
+	LeaderBeat time.Duration // how often a leader beats on its organization's topic; 1 s
+	Pullers    int           // how many members of the organization pull at the same time; 1
 	Settle     time.Duration // how long a view must bring nobody new before it counts as complete; 500 ms
 	MaxLag     int           // how many blocks a peer may be behind before it counts as behind; 256
 	MaxLagTime time.Duration // how long a leader may be behind without getting nearer; 10 s

@@ -31,6 +31,7 @@ func newDraft(dir string) *draft {
 			Election: Election{
 				StartupGracePeriod: 15 * time.Second, MembershipSampleInterval: time.Second,
 				LeaderAliveThreshold: 10 * time.Second, LeaderElectionDuration: 5 * time.Second,
+				Turn: 500 * time.Millisecond, LeaderBeat: time.Second, Pullers: 1,
 				Settle: 500 * time.Millisecond, MaxLag: 256, MaxLagTime: 10 * time.Second,
 			},
 		},
@@ -89,6 +90,9 @@ func (d *draft) fields() map[string]setter {
 		"weft.relay.fullMeshMax": number(&d.FullMesh),
 		"weft.members":           number(&d.Members),
 
+		"weft.election.turn":       duration(&e.Turn),
+		"weft.election.leaderBeat": duration(&e.LeaderBeat),
+		"weft.election.pullers":    number(&e.Pullers),
 		"weft.election.settle":     duration(&e.Settle),
 		"weft.election.maxLag":     number(&e.MaxLag),
 		"weft.election.maxLagTime": duration(&e.MaxLagTime),

@@ -25,6 +25,7 @@ func leadership(core *coreyaml.Config) []weft.JoinOption {
 		return []weft.JoinOption{weft.WithElection(leader.Timing{
 			StartupGracePeriod: e.StartupGracePeriod, MembershipSampleInterval: e.MembershipSampleInterval,
 			LeaderAliveThreshold: e.LeaderAliveThreshold, LeaderElectionDuration: e.LeaderElectionDuration,
+			Turn: e.Turn, LeaderBeat: e.LeaderBeat, Pullers: e.Pullers,
 			Settle: e.Settle, MaxLag: uint64(e.MaxLag), MaxLagTime: e.MaxLagTime,
 		})}
 	}

@@ -28,6 +28,7 @@ func (c *channels) status(id string, e entry) admin.Status {
 	at := e.channel.Status()
 	s.Height, s.Highest, s.Lag = at.Height, at.Highest, at.Highest-min(at.Height, at.Highest)
 	s.Config, s.CurrentBlockHash, s.Leads = at.Config, at.Head, at.Leads
+	s.Intake = intake(at.Intake)
 	if s.State == admin.Stopped {
 		return s
 	}
@@ -51,6 +52,13 @@ func previous(c *weft.Channel, height uint64) []byte {
 		return nil
 	}
 	return b.GetHeader().GetPreviousHash()
+}
+
+func intake(i weft.Intake) admin.Intake {
+	return admin.Intake{
+		Orderer: i.Of[weft.FromOrderer], Organization: i.Of[weft.FromOrganization], Others: i.Of[weft.FromOthers],
+		Last: string(i.Last), Why: i.Why,
+	}
 }
 
 func source(s leader.Status) *admin.Source {
