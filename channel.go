@@ -231,9 +231,9 @@ func (c *Channel) judgeHeartbeat(from peer.ID, data []byte) topics.Verdict {
 	}
 	switch {
 	case !before.Alive || !before.Visible || h.Sequence <= before.Sequence:
-		c.node.introduce(c.members, from, c.node.complete(data))
+		c.node.introduce(c.members, from, h, c.node.complete(data))
 	case h.Sequence <= young:
-		c.node.introduce(c.members, from, data)
+		c.node.introduce(c.members, from, h, data)
 	}
 	return topics.Accept
 }

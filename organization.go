@@ -112,9 +112,9 @@ func (o *organization) judge(from peer.ID, data []byte) topics.Verdict {
 	}
 	switch {
 	case change.Kind.Arrived():
-		n.introduce(o.topic, from, n.complete(data))
+		n.introduce(o.topic, from, h, n.complete(data))
 	case h.Sequence <= young:
-		n.introduce(o.topic, from, data)
+		n.introduce(o.topic, from, h, data)
 	}
 	return topics.Accept
 }
@@ -171,8 +171,9 @@ func (n *Node) complete(data []byte) []byte {
 }
 
 // introduce passes on the heartbeat of a member that was not here before.
-func (n *Node) introduce(on *topics.Topic, from peer.ID, data []byte) {
-	if err := on.Introduce(context.Background(), from, data); err != nil { // which does not block
+func (n *Node) introduce(on *topics.Topic, from peer.ID, h *membership.Heartbeat, data []byte) {
+	author := ownerOf(h.Record.Identity())
+	if err := on.Introduce(context.Background(), from, author, data); err != nil { // which does not block
 		n.log.Debug("heartbeat not passed on", "topic", on.Name, "err", err)
 	}
 }

@@ -19,9 +19,17 @@ const (
 // CheckPush is what is checked of a pushed message before its topic judges it.
 var CheckPush = checkPush
 
-// Waiting is how many messages wait for a peer.
-func (t *Topic) Waiting(id peer.ID) int {
+// Queued is what waits for a peer.
+func (t *Topic) Queued(id peer.ID) (texts []string) {
 	t.pushes.mu.Lock()
 	defer t.pushes.mu.Unlock()
-	return len(t.pushes.waiting[id])
+	if q := t.pushes.waiting[id]; q != nil {
+		for _, m := range q.messages {
+			texts = append(texts, string(m.data))
+		}
+	}
+	return texts
 }
+
+// Waiting is how many messages wait for a peer.
+func (t *Topic) Waiting(id peer.ID) int { return len(t.Queued(id)) }

@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	// pushWaiting is how many messages of one topic wait for one peer. What is above pushes out the oldest: a push is a
-	// hint, and the latest heartbeat or announcement says more than the one before.
+	// pushWaiting is how many messages of one topic wait for one peer. What is above pushes out one that waits, see queue.
 	pushWaiting = 64
 	// pushParallel is how many messages of one topic are on their way to one peer: each takes a round trip.
 	pushParallel = 4
@@ -30,23 +29,22 @@ type outbox struct {
 	wake  chan struct{} // 1-buffered: somebody has messages and could have another sender
 
 	mu      sync.Mutex // guards all below
-	waiting map[peer.ID][][]byte
+	waiting map[peer.ID]*queue
 	senders map[peer.ID]int
 }
 
 func newOutbox(topic string) *outbox {
-	return &outbox{topic: topic, wake: make(chan struct{}, 1), waiting: map[peer.ID][][]byte{}, senders: map[peer.ID]int{}}
+	return &outbox{topic: topic, wake: make(chan struct{}, 1), waiting: map[peer.ID]*queue{}, senders: map[peer.ID]int{}}
 }
 
-// add queues data for a peer; it never waits.
-func (o *outbox) add(to peer.ID, data []byte) {
+// add queues a message for a peer; it never waits.
+func (o *outbox) add(to peer.ID, m message) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	queue := o.waiting[to]
-	if len(queue) >= pushWaiting {
-		queue = queue[1:]
+	if o.waiting[to] == nil {
+		o.waiting[to] = &queue{}
 	}
-	o.waiting[to] = append(queue, data)
+	o.waiting[to].add(m)
 	if o.senders[to] >= pushParallel {
 		return
 	}
@@ -61,7 +59,7 @@ func (o *outbox) hire() (ids []peer.ID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for id, queue := range o.waiting {
-		for range min(len(queue), pushParallel-o.senders[id]) {
+		for range min(len(queue.messages), pushParallel-o.senders[id]) {
 			o.senders[id]++
 			ids = append(ids, id)
 		}
@@ -73,10 +71,8 @@ func (o *outbox) hire() (ids []peer.ID) {
 func (o *outbox) next(id peer.ID) ([]byte, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	queue := o.waiting[id]
-	if len(queue) > 0 {
-		o.waiting[id] = queue[1:]
-		return queue[0], true
+	if queue := o.waiting[id]; queue != nil && len(queue.messages) > 0 {
+		return queue.take(0).data, true
 	}
 	delete(o.waiting, id)
 	if o.senders[id]--; o.senders[id] == 0 {

@@ -14,6 +14,7 @@ import (
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/fair"
 	"github.com/weft-p2p/weft/internal/stream"
 )
 
@@ -168,7 +169,7 @@ func (t *Topic) Publish(ctx context.Context, data []byte) error {
 	if len(data) > MaxMessage {
 		return fmt.Errorf("%w: %d bytes on %s, %d allowed", ErrTooLong, len(data), t.Name, MaxMessage)
 	}
-	t.push("", data, t.meet(t.Members(), time.Now()))
+	t.push("", message{data: data}, t.meet(t.Members(), time.Now()))
 	if topic := t.get(); topic != nil {
 		if err := topic.Publish(ctx, data); !errors.Is(err, pubsub.ErrTopicClosed) {
 			return err
@@ -179,8 +180,9 @@ func (t *Topic) Publish(ctx context.Context, data []byte) error {
 
 // Introduce passes on what a member that is new to us said, wherever we heard it, as Publish does: those who are not on the
 // topic hear only whom they are connected to, and would never meet it. from, which gave it to us, does not get it back.
-func (t *Topic) Introduce(ctx context.Context, from peer.ID, data []byte) error {
-	t.push(from, data, nil)
+// author is whom its place among what waits is charged to.
+func (t *Topic) Introduce(ctx context.Context, from peer.ID, author fair.Owner, data []byte) error {
+	t.push(from, message{author, data}, nil)
 	if topic := t.get(); topic != nil { // does nothing with what came on the topic
 		if err := topic.Publish(ctx, data); !errors.Is(err, pubsub.ErrTopicClosed) {
 			return err
@@ -189,12 +191,12 @@ func (t *Topic) Introduce(ctx context.Context, from peer.ID, data []byte) error 
 	return nil
 }
 
-// push sends data to the members that are not on the topic, and to greet, except to one.
-func (t *Topic) push(except peer.ID, data []byte, greet map[peer.ID]bool) {
+// push sends a message to the members that are not on the topic, and to greet, except to one.
+func (t *Topic) push(except peer.ID, m message, greet map[peer.ID]bool) {
 	on := t.neighbours()
 	for _, id := range t.Members() {
 		if id != t.Host.ID() && id != except && (greet[id] || !slices.Contains(on, id)) {
-			t.pushes.add(id, data)
+			t.pushes.add(id, m)
 		}
 	}
 }
