@@ -121,8 +121,10 @@ func (c *Channel) lead(j *joinConfig) (err error) {
 		}
 		source = c.orderers
 	}
+	in := pulled{c.sync}
 	c.puller, err = leader.New(leader.Config{
-		Channel: c.id, Source: source, Height: c.Height, Submit: c.sync.Submit, Backoff: j.backoff,
+		Channel: c.id, Source: source, Height: c.Height, Submit: in.Submit, Judge: in, Backoff: j.backoff,
+		Known: c.sync.VerifiedHeight, Censorship: j.deliver.Censorship,
 		Metrics: c.node.leaders, Log: c.node.logger("leader"),
 	})
 	return err

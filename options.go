@@ -187,6 +187,9 @@ type Deliver struct {
 	// GiveUp is after how long without a stream that works an elected leader lets others try, 5 s at most:
 	// peer.deliveryclient.reconnectTotalTimeThreshold. A static leader never does.
 	GiveUp time.Duration
+	// Censorship is for how long an orderer may not bring a block whose header others have shown; then the next one is
+	// asked: peer.deliveryclient.blockCensorshipTimeoutKey, 30 s.
+	Censorship time.Duration
 }
 
 // WithDeliver changes how a leader talks to the ordering service.

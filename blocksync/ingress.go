@@ -16,8 +16,8 @@ import (
 
 // Submit hands over a block of our own source and waits until there is room for it: that is the back-pressure to the
 // ordering service. It returns nil when the block is stored or not needed any more, ctx's error, [ErrStopped] when Run has
-// ended, or [ErrRejected] once after a block of our own source did not verify. After [ErrRejected] the source has to begin
-// again at the height: what it brought since is dropped.
+// ended, or [ErrRejected] when a block of our own source did not hold: at once if this one is another than we have committed,
+// else once after the verdict, for which [Sync.Refused] waits. Then the source has to begin again: see [Sync.Settle].
 func (s *Sync) Submit(ctx context.Context, b *common.Block) error {
 	c, err := candidate(b, "")
 	if err != nil {
@@ -25,8 +25,9 @@ func (s *Sync) Submit(ctx context.Context, b *common.Block) error {
 	}
 	for {
 		outcome, moved, err := s.submit(c)
-		if outcome == Stale {
+		if outcome == Stale && err == nil {
 			s.late(c)
+			return s.contradicts(c)
 		}
 		if err != nil || outcome != Full && outcome != Beyond {
 			return err

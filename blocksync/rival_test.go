@@ -36,7 +36,7 @@ func TestRivals(t *testing.T) {
 			nd.Offer(n.clone(1), "a")
 			nd.Offer(n.clone(2), "a")
 			synctest.Wait()
-			require.NoError(t, nd.Submit(t.Context(), rival))
+			require.ErrorIs(t, nd.Submit(t.Context(), rival), blocksync.ErrRejected)
 		}, []peer.ID{""}},
 		"before it, with another body": {func(t *testing.T, n *net, nd *node, rival *common.Block) {
 			rival.Data.Data[0] = []byte("forged")

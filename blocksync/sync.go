@@ -98,14 +98,9 @@ type Sync struct {
 	planner *Planner
 	flights map[Fetch]context.CancelFunc // requests under way
 	size    int                          // of the block that was committed last, in bytes
-	fault   *fault                       // what was wrong with our own source's last block; Submit returns it once
+	fault   *fault                       // what was wrong with our own source's last block; told once
+	settled uint64                       // what our own source brought below it is verified, and about to be committed
 	moved   chan struct{}                // closed and replaced at each commit and whenever candidates are dropped
-}
-
-// fault is a block of our own source that did not verify.
-type fault struct {
-	number uint64
-	err    error
 }
 
 // New makes the sync of a channel whose ledger holds at least the genesis block.
@@ -228,21 +223,7 @@ func (s *Sync) unreadable(what string, number uint64, err error) {
 // WaitHeight blocks until the height is at least height. It returns ctx's error when that ends before, and [ErrStopped]
 // when Run has.
 func (s *Sync) WaitHeight(ctx context.Context, height uint64) error {
-	for {
-		s.mu.Lock()
-		now, moved := s.at.Height, s.moved
-		s.mu.Unlock()
-		if now >= height {
-			return nil
-		}
-		select {
-		case <-moved:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.stopped:
-			return ErrStopped
-		}
-	}
+	return s.await(ctx, func() (bool, error) { return s.at.Height >= height, nil })
 }
 
 // wake leaves a token: whoever waits looks again. Tokens do not add up.

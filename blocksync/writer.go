@@ -110,10 +110,10 @@ func (s *Sync) reject(c Candidate, why error) {
 	s.Log.Debug("block rejected", "number", number, "peer", c.From, "err", why)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.buffer.Forget(c.From)
 	if c.From == "" {
-		s.fault = &fault{number, fmt.Errorf("%w: %w", ErrRejected, why)}
+		s.refuse(number, why)
 	} else {
+		s.buffer.Forget(c.From)
 		s.planner.Lied(time.Now(), c.From)
 	}
 	s.announceMove()

@@ -2,7 +2,10 @@
 
 package leader
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 func (p *Puller) begin() {
 	p.cfg.Metrics.led(p.cfg.Channel, true)
@@ -49,9 +52,10 @@ func (p *Puller) works(blocks uint64) {
 	}
 }
 
-// ended notes the end of a stream and returns the pause before the next one. A stream that worked starts the back-off anew.
+// ended notes the end of a stream and returns the pause before the next one. A stream that worked starts the back-off anew, unless it
+// brought what is not of the chain: whoever has no other source is not to ask a liar ten times a second.
 func (p *Puller) ended(err error) time.Duration {
-	if p.takeWorked() {
+	if p.takeWorked() && !errors.Is(err, ErrRefused) {
 		p.pauses.reset()
 	}
 	pause := p.pauses.next()
@@ -60,7 +64,7 @@ func (p *Puller) ended(err error) time.Duration {
 		return pause
 	}
 	p.cfg.Metrics.failed(p.cfg.Channel)
-	if failures, changed := p.fails(err); changed {
+	if failures, changed := p.fails(err); changed || blameworthy(err) {
 		p.cfg.Log.Warn("no blocks from the ordering service: trying again until it works", "pause", pause, "err", err)
 	} else {
 		p.cfg.Log.Debug("still no blocks from the ordering service", "failures", failures, "pause", pause, "err", err)

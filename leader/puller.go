@@ -23,7 +23,15 @@ type Config struct {
 	Source  Source        // used by one Pull at a time
 	Height  func() uint64 // number of the next block that is missing; asked before each stream
 	Submit  Submit        // takes the blocks; see [Submit]
+	Judge   Judge         // nil: Submit says what there is to say
 	Backoff Backoff
+
+	// Known, if set, returns a height: blocks below it exist, for somebody verified their headers. Safe for concurrent use.
+	Known func() uint64
+	// Censorship is for how long a source may not bring a block that is known to exist; then it withholds, and is left
+	// (peer.deliveryclient.blockCensorshipTimeoutKey). Default 30 s.
+	Censorship time.Duration
+
 	Rand    *rand.Rand   // jitter; nil: a random seed. Used by Run alone
 	Metrics *Metrics     // nil: none
 	Log     *slog.Logger // nil: none
@@ -32,6 +40,12 @@ type Config struct {
 func (c *Config) normalize() error {
 	if c.Source == nil || c.Height == nil || c.Submit == nil {
 		return errors.New("leader: Source, Height and Submit are required")
+	}
+	if c.Censorship < 0 {
+		return errors.New("leader: the censorship timeout cannot be negative")
+	}
+	if c.Censorship == 0 {
+		c.Censorship = DefaultCensorship
 	}
 	var err error
 	if c.Backoff, err = c.Backoff.normalize(); err != nil {
@@ -54,7 +68,8 @@ type Puller struct {
 
 	mu     sync.Mutex // guards the fields below
 	status Status
-	worked bool // the present stream has proved itself
+	worked bool      // the present stream has proved itself
+	doubt  suspicion // of the present stream
 }
 
 // New returns a Puller, or what is wrong with the configuration. It starts nothing.
@@ -99,33 +114,36 @@ func (p *Puller) Status() Status {
 	return s
 }
 
-// pull runs one stream to its end.
+// pull runs one stream to its end, and waits for the verdict on what it brought.
 func (p *Puller) pull(ctx context.Context) error {
-	settled := make(chan struct{})
-	timer := time.AfterFunc(settle, func() {
-		defer close(settled)
-		p.survived()
-	})
-	defer func() {
-		if !timer.Stop() {
-			<-settled
-		}
-	}()
+	from := p.cfg.Height()
+	p.doubts(from)
+	stream, end := context.WithCancelCause(ctx)
+	var watchers sync.WaitGroup
+	watchers.Go(func() { p.watch(stream, end) })
+	if p.cfg.Judge != nil {
+		watchers.Go(func() { p.listen(stream, end) })
+	}
 	var stopped error
-	err := p.cfg.Source.Pull(ctx, p.cfg.Height(), func(ctx context.Context, b *common.Block) error {
+	err := p.cfg.Source.Pull(stream, from, func(ctx context.Context, b *common.Block) error {
 		err := p.submit(ctx, b)
 		if errors.Is(err, ErrStopped) {
 			stopped = err
 		}
 		return err
 	})
+	end(nil)
+	watchers.Wait()
 	if stopped != nil {
 		return stopped // even when the source hides it
 	}
-	return err
+	return p.verdict(ctx, context.Cause(stream), err)
 }
 
 func (p *Puller) submit(ctx context.Context, b *common.Block) error {
+	number := b.GetHeader().GetNumber()
+	p.sight(brought, number)
+	defer p.sight(ready, 0)
 	if err := p.cfg.Submit(ctx, b); err != nil {
 		return err
 	}

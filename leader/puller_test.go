@@ -28,6 +28,7 @@ func TestNewChecksConfig(t *testing.T) {
 		"no source":         func(c *leader.Config) { c.Source = nil },
 		"no height":         func(c *leader.Config) { c.Height = nil },
 		"no submit":         func(c *leader.Config) { c.Submit = nil },
+		"negative timeout":  func(c *leader.Config) { c.Censorship = -1 },
 		"negative back-off": func(c *leader.Config) { c.Backoff.Min = -1 },
 		"max below min":     func(c *leader.Config) { c.Backoff = leader.Backoff{Min: 2, Max: 1} },
 	} {

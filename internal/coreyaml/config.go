@@ -87,6 +87,8 @@ type Election struct {
 type Deliver struct {
 	ReconnectBackoffThreshold   time.Duration // longest pause between two attempts; 1 h
 	ReconnectTotalTimeThreshold time.Duration // how long a leader by election tries before it gives up; 1 h
+	MinimalReconnectInterval    time.Duration // first pause between two attempts; 100 ms
+	BlockCensorshipTimeout      time.Duration // how long an orderer may withhold a block that is known to exist; 30 s
 	ConnTimeout                 time.Duration // 3 s
 	KeepaliveInterval           time.Duration // 60 s
 	KeepaliveTimeout            time.Duration // 20 s

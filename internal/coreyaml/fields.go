@@ -36,7 +36,8 @@ func newDraft(dir string) *draft {
 			},
 		},
 		Deliver: Deliver{
-			ReconnectBackoffThreshold: time.Hour, ReconnectTotalTimeThreshold: time.Hour, ConnTimeout: 3 * time.Second,
+			ReconnectBackoffThreshold: time.Hour, ReconnectTotalTimeThreshold: time.Hour,
+			MinimalReconnectInterval: 100 * time.Millisecond, BlockCensorshipTimeout: 30 * time.Second, ConnTimeout: 3 * time.Second,
 			KeepaliveInterval: 60 * time.Second, KeepaliveTimeout: 20 * time.Second,
 		},
 		Operations:      Operations{ListenAddress: DefaultOperationsAddress},
@@ -67,6 +68,8 @@ func (d *draft) fields() map[string]setter {
 
 		"peer.deliveryclient.reConnectBackoffThreshold":   duration(&d.Deliver.ReconnectBackoffThreshold),
 		"peer.deliveryclient.reconnectTotalTimeThreshold": duration(&d.Deliver.ReconnectTotalTimeThreshold),
+		"peer.deliveryclient.minimalReconnectInterval":    duration(&d.Deliver.MinimalReconnectInterval),
+		"peer.deliveryclient.blockCensorshipTimeoutKey":   duration(&d.Deliver.BlockCensorshipTimeout),
 		"peer.deliveryclient.connTimeout":                 duration(&d.Deliver.ConnTimeout),
 		"peer.deliveryclient.addressOverrides":            d.addressOverrides,
 		"peer.keepalive.deliveryClient.interval":          duration(&d.Deliver.KeepaliveInterval),

@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"os"
@@ -42,8 +43,9 @@ func joinOptions(core *coreyaml.Config) ([]weft.JoinOption, error) {
 		weft.WithDeliver(weft.Deliver{
 			ConnTimeout: core.Deliver.ConnTimeout, KeepaliveInterval: core.Deliver.KeepaliveInterval,
 			KeepaliveTimeout: core.Deliver.KeepaliveTimeout, Overrides: overrides, GiveUp: core.Deliver.ReconnectTotalTimeThreshold,
+			Censorship: core.Deliver.BlockCensorshipTimeout,
 		}),
-		weft.WithDeliverBackoff(leader.Backoff{Min: min(leader.DefaultMinBackoff, longest), Max: longest}),
+		weft.WithDeliverBackoff(leader.Backoff{Min: min(cmp.Or(core.Deliver.MinimalReconnectInterval, leader.DefaultMinBackoff), longest), Max: longest}),
 	)
 	if core.Deliver.ClientCert == "" {
 		return opts, nil

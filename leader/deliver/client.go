@@ -24,6 +24,7 @@ var errRefreshed = errors.New("deliver: the orderer endpoints changed")
 var (
 	_ leader.Source  = (*Client)(nil)
 	_ leader.Located = (*Client)(nil)
+	_ leader.Blamed  = (*Client)(nil)
 )
 
 // Config is what a [Client] needs. Channel, Endpoints and Signer are required. The functions are called before each stream.
@@ -80,7 +81,8 @@ func setDefault(d *time.Duration, value time.Duration) {
 // Client pulls the blocks of one channel from its ordering service. One Pull runs at a time; the other methods are safe for concurrent use.
 type Client struct {
 	cfg      Config
-	rotation rotation // used by Pull
+	rotation rotation // used by Pull and Blame
+	last     string   // address that Pull asked last; likewise
 
 	mu   sync.Mutex // guards open
 	open *stream    // the stream that runs now, or nil
@@ -106,10 +108,11 @@ func New(cfg Config) (*Client, error) {
 // [leader.Source]. The error names the endpoint. It is nil after [Client.Refresh] has ended the stream. On return the connection is closed.
 func (c *Client) Pull(ctx context.Context, from uint64, submit leader.Submit) error {
 	endpoints := c.cfg.Endpoints()
-	endpoint, ok := c.rotation.pick(endpoints)
+	endpoint, ok := c.rotation.pick(time.Now(), endpoints)
 	if !ok {
 		return fmt.Errorf("%w: channel %s", ErrNoEndpoints, c.cfg.Channel)
 	}
+	c.last = endpoint.Address
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	c.set(&stream{endpoint: endpoint.Address, endpoints: endpoints, cancel: cancel})
@@ -122,7 +125,16 @@ func (c *Client) Pull(ctx context.Context, from uint64, submit leader.Submit) er
 		return nil
 	}
 	c.rotation.advance()
+	if errors.Is(err, leader.ErrRefused) {
+		return err // Blame will name the endpoint
+	}
 	return fmt.Errorf("orderer %s: %w", endpoint.Address, err)
+}
+
+// Blame leaves the endpoint that Pull asked last for a while: see [leader.Blamed].
+func (c *Client) Blame(err error) error {
+	d := c.rotation.bar(time.Now(), c.last)
+	return fmt.Errorf("orderer %s, which is left for %v if there is another: %w", c.last, d, err)
 }
 
 // Endpoint returns the address of the orderer that was asked for blocks and has not hung up, "" when there is none.

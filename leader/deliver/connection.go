@@ -58,8 +58,26 @@ func clientTLS(e channelconfig.Endpoint, clientCert *tls.Certificate) (*tls.Conf
 		}
 	}
 	conf := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	if clientCert != nil {
+	if clientCert != nil && expired(clientCert, time.Now()) == nil { // an orderer without mutual TLS may still serve us
 		conf.Certificates = []tls.Certificate{*clientCert}
 	}
 	return conf, nil
+}
+
+// expired says that a client certificate has run out, or is not valid yet. One that cannot be parsed is left to the orderer.
+func expired(cert *tls.Certificate, now time.Time) error {
+	if cert == nil || len(cert.Certificate) == 0 {
+		return nil
+	}
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	switch {
+	case err != nil:
+		return nil
+	case now.After(leaf.NotAfter):
+		return fmt.Errorf("%w: it ended at %v; renew it", ErrClientCert, leaf.NotAfter.UTC().Format(time.RFC3339))
+	case now.Before(leaf.NotBefore):
+		return fmt.Errorf("%w: it begins at %v; check the clock", ErrClientCert, leaf.NotBefore.UTC().Format(time.RFC3339))
+	default:
+		return nil
+	}
 }

@@ -17,8 +17,16 @@ import (
 	"github.com/weft-p2p/weft/msp/channelconfig"
 )
 
-// stream opens a connection and a stream, and reads until it breaks.
+// stream opens a connection and a stream, and reads until it breaks. A client certificate that has run out is named with whatever breaks it.
 func (c *Client) stream(ctx context.Context, e channelconfig.Endpoint, from uint64, submit leader.Submit) error {
+	err := c.read(ctx, e, from, submit)
+	if out := expired(c.cfg.ClientCert, time.Now()); out != nil {
+		return fmt.Errorf("%w: %w", out, err)
+	}
+	return err
+}
+
+func (c *Client) read(ctx context.Context, e channelconfig.Endpoint, from uint64, submit leader.Submit) error {
 	conn, err := c.connect(e)
 	if err != nil {
 		return err
@@ -69,16 +77,16 @@ func (c *Client) receive(answers orderer.AtomicBroadcast_DeliverClient, number u
 	case *orderer.DeliverResponse_Status:
 		return nil, &StatusError{Channel: c.cfg.Channel, Status: a.Status}
 	default:
-		return nil, fmt.Errorf("%w: neither block nor status in place of block %d", ErrMalformed, number)
+		return nil, fmt.Errorf("%w: %w: neither block nor status in place of block %d", leader.ErrRefused, ErrMalformed, number)
 	}
 }
 
 func check(b *common.Block, number uint64) error {
 	if b.GetHeader() == nil || b.GetData() == nil || b.GetMetadata() == nil {
-		return fmt.Errorf("%w: block %d lacks header, data or metadata", ErrMalformed, number)
+		return fmt.Errorf("%w: %w: block %d lacks header, data or metadata", leader.ErrRefused, ErrMalformed, number)
 	}
 	if b.Header.Number != number {
-		return fmt.Errorf("%w: got block %d in place of %d", ErrNumber, b.Header.Number, number)
+		return fmt.Errorf("%w: %w: got block %d in place of %d", leader.ErrRefused, ErrNumber, b.Header.Number, number)
 	}
 	return nil
 }

@@ -31,6 +31,8 @@ var (
 	ErrNumber = errors.New("deliver: block out of order")
 	// ErrMalformed: the orderer sent an answer without a block or status, or a block without header, data or metadata.
 	ErrMalformed = errors.New("deliver: malformed answer")
+	// ErrClientCert: the client certificate is out of its time, and was not shown; an orderer that requires mutual TLS refuses us.
+	ErrClientCert = errors.New("deliver: the TLS client certificate is not valid now")
 	// ErrSigner: there is no identity to sign the request with, or it could not sign.
 	ErrSigner = errors.New("deliver: the request cannot be signed")
 )

@@ -5,6 +5,7 @@ package orderertest
 import (
 	"testing"
 
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
 
 	"github.com/weft-p2p/weft/internal/orderer"
@@ -33,3 +34,11 @@ func (c *Chain) Serve(t testing.TB, addresses ...string) (stop func()) {
 
 // Fill orders blocks of one transaction each until the chain has a height.
 func (c *Chain) Fill(t testing.TB, height uint64) { c.net.Fill(t, c.now, height) }
+
+// Block returns a block that has been ordered.
+func (c *Chain) Block(t testing.TB, number uint64) *common.Block {
+	t.Helper()
+	b, err := c.ledger.Block(number)
+	require.NoError(t, err)
+	return b
+}
