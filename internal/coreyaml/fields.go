@@ -3,6 +3,7 @@
 package coreyaml
 
 import (
+	"maps"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -49,7 +50,7 @@ func newDraft(dir string) *draft {
 // fields are the keys that mean something here, as they are spelled.
 func (d *draft) fields() map[string]setter {
 	g, e, o := &d.Gossip, &d.Gossip.Election, &d.Operations
-	return map[string]setter{
+	all := map[string]setter{
 		"peer.id":             text(&d.ID),
 		"peer.localMspId":     text(&d.MSPID),
 		"peer.mspConfigPath":  d.path(&d.MSPPath),
@@ -65,15 +66,6 @@ func (d *draft) fields() map[string]setter {
 		"peer.gossip.election.membershipSampleInterval": duration(&e.MembershipSampleInterval),
 		"peer.gossip.election.leaderAliveThreshold":     duration(&e.LeaderAliveThreshold),
 		"peer.gossip.election.leaderElectionDuration":   duration(&e.LeaderElectionDuration),
-
-		"peer.deliveryclient.reConnectBackoffThreshold":   duration(&d.Deliver.ReconnectBackoffThreshold),
-		"peer.deliveryclient.reconnectTotalTimeThreshold": duration(&d.Deliver.ReconnectTotalTimeThreshold),
-		"peer.deliveryclient.minimalReconnectInterval":    duration(&d.Deliver.MinimalReconnectInterval),
-		"peer.deliveryclient.blockCensorshipTimeoutKey":   duration(&d.Deliver.BlockCensorshipTimeout),
-		"peer.deliveryclient.connTimeout":                 duration(&d.Deliver.ConnTimeout),
-		"peer.deliveryclient.addressOverrides":            d.addressOverrides,
-		"peer.keepalive.deliveryClient.interval":          duration(&d.Deliver.KeepaliveInterval),
-		"peer.keepalive.deliveryClient.timeout":           duration(&d.Deliver.KeepaliveTimeout),
 
 		"peer.tls.clientAuthRequired": boolean(&d.clientAuth),
 		"peer.tls.clientCert.file":    d.path(&d.Deliver.ClientCert),
@@ -106,5 +98,21 @@ func (d *draft) fields() map[string]setter {
 		"weft.operations.tls.key.file":            d.path(&o.TLS.Key),
 		"weft.operations.tls.clientAuthRequired":  boolean(&o.TLS.ClientAuthRequired),
 		"weft.operations.tls.clientRootCAs.files": d.paths(&o.TLS.ClientRootCAs),
+	}
+	maps.Copy(all, d.deliverFields())
+	return all
+}
+
+// deliverFields are those of the delivery client.
+func (d *draft) deliverFields() map[string]setter {
+	return map[string]setter{
+		"peer.deliveryclient.reConnectBackoffThreshold":   duration(&d.Deliver.ReconnectBackoffThreshold),
+		"peer.deliveryclient.reconnectTotalTimeThreshold": duration(&d.Deliver.ReconnectTotalTimeThreshold),
+		"peer.deliveryclient.minimalReconnectInterval":    duration(&d.Deliver.MinimalReconnectInterval),
+		"peer.deliveryclient.blockCensorshipTimeoutKey":   duration(&d.Deliver.BlockCensorshipTimeout),
+		"peer.deliveryclient.connTimeout":                 duration(&d.Deliver.ConnTimeout),
+		"peer.deliveryclient.addressOverrides":            d.addressOverrides,
+		"peer.keepalive.deliveryClient.interval":          duration(&d.Deliver.KeepaliveInterval),
+		"peer.keepalive.deliveryClient.timeout":           duration(&d.Deliver.KeepaliveTimeout),
 	}
 }
