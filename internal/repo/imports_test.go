@@ -32,6 +32,8 @@ var own = map[string][]string{
 	"internal/fair":                {},
 	"internal/stream":              {"internal/fair", "internal/meter"},
 	"internal/simtest":             {},
+	"internal/reference":           {},
+	"internal/plot":                {},
 	"internal/repo":                {},
 	"internal/blocktest":           {"msp/...", "internal/block", "internal/devnet", "internal/orderer/orderertest"},
 	"internal/devnet":              {"msp/...", "internal/block", "blocksync/ledger"},

@@ -13,6 +13,7 @@
 package simtest
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -35,23 +36,26 @@ import (
 const Port = 8000
 
 // Link is how one host hangs on the network. Latency is one way, from this host to any other; a packet between two hosts
-// takes the mean of theirs.
+// takes the mean of theirs, unless [Net.SetLatency] says otherwise.
 type Link struct {
 	Latency       time.Duration
 	BitsPerSecond int     // up and down; 0: 1 Gbit/s
+	Up            int     // bits a second up, if that differs from down; 0: it does not
 	Loss          float64 // share of the packets that this host sends and that are lost
 }
 
 // Net is a simulated network. Its methods are safe for concurrent use.
 type Net struct {
-	Seed uint64
-	sim  *simnet.Simnet
+	Seed    uint64
+	sim     *simnet.Simnet
+	carried atomic.Int64
 
 	mu    sync.Mutex // guards all below
 	rand  *rand.Rand
 	plain Link
 	links map[int]Link
-	side  map[int]int // hosts on different sides of a partition do not hear each other
+	far   func(from, to int) time.Duration // nil: by the links
+	side  map[int]int                      // hosts on different sides of a partition do not hear each other
 	dead  map[int]bool
 }
 
@@ -89,6 +93,16 @@ func (n *Net) SetLink(i int, link Link) {
 	defer n.mu.Unlock()
 	n.links[i] = link
 }
+
+// SetLatency says how long a packet takes from one host to another, in place of the links' latencies.
+func (n *Net) SetLatency(far func(from, to int) time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.far = far
+}
+
+// Carried is how many bytes all hosts have sent so far, in UDP payloads: what the simulated links count.
+func (n *Net) Carried() int64 { return n.carried.Load() }
 
 // Partition cuts the network: the named groups hear only themselves, and hosts in no group hear each other.
 func (n *Net) Partition(groups ...[]int) {
@@ -160,13 +174,15 @@ func (n *Net) transport(i int) libp2p.Option {
 func (n *Net) endpoint(i int, addr *net.UDPAddr) net.PacketConn {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	bits := n.link(i).BitsPerSecond
-	if bits == 0 {
-		bits = 1e9
-	}
-	// Many flow buckets, so that flows do not share one by chance.
-	s := simnet.LinkSettings{BitsPerSecond: bits, FlowBucketCount: 4096}
-	return &conn{SimConn: n.sim.NewEndpoint(addr, simnet.NodeBiDiLinkSettings{Uplink: s, Downlink: s}), net: n, host: i}
+	link := n.link(i)
+	down := cmp.Or(link.BitsPerSecond, 1e9)
+	settings := simnet.NodeBiDiLinkSettings{Uplink: direction(cmp.Or(link.Up, down)), Downlink: direction(down)}
+	return &conn{SimConn: n.sim.NewEndpoint(addr, settings), net: n, host: i}
+}
+
+// direction has many flow buckets, so that flows do not share one by chance.
+func direction(bits int) simnet.LinkSettings {
+	return simnet.LinkSettings{BitsPerSecond: bits, FlowBucketCount: 4096}
 }
 
 // link is the link of host i. The lock is held.
@@ -180,7 +196,11 @@ func (n *Net) link(i int) Link {
 func (n *Net) latency(p *simnet.Packet) time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return (n.link(number(p.From)).Latency + n.link(number(p.To)).Latency) / 2
+	from, to := number(p.From), number(p.To)
+	if n.far != nil {
+		return n.far(from, to)
+	}
+	return (n.link(from).Latency + n.link(to).Latency) / 2
 }
 
 // passes says whether a packet from one host to another arrives.
@@ -199,6 +219,7 @@ type conn struct {
 }
 
 func (c *conn) WriteTo(p []byte, to net.Addr) (int, error) {
+	c.net.carried.Add(int64(len(p)))
 	if !c.net.passes(c.host, number(to)) {
 		return len(p), nil
 	}

@@ -4,12 +4,14 @@ package simtest_test
 
 import (
 	"context"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 	"github.com/stretchr/testify/require"
@@ -72,4 +74,43 @@ func TestLossIsRepaired(t *testing.T) {
 			require.NoError(t, err)
 		}
 	})
+}
+
+func TestLatencyByPairAndUplinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := simtest.New(t, simtest.Link{BitsPerSecond: 100e6})
+		n.SetLink(1, simtest.Link{BitsPerSecond: 100e6, Up: 1e6})
+		n.SetLatency(func(from, to int) time.Duration { return time.Duration(10+from) * time.Millisecond })
+		a, b := pair(t, n)
+
+		rtt, err := roundTrip(t, a, b, time.Second)
+		require.NoError(t, err)
+		require.InDelta(t, 21, rtt.Milliseconds(), 2)
+
+		before := n.Carried()
+		const size = 125_000 // 10 ms at 100 Mbit/s, 1 s at 1 Mbit/s
+		require.Less(t, transfer(t, a, b, size), 200*time.Millisecond)
+		require.InDelta(t, 1.1, transfer(t, b, a, size).Seconds(), 0.15)
+		require.InDelta(t, 2*size, n.Carried()-before, 0.5*size, "what else QUIC says comes on top")
+	})
+}
+
+// transfer is how long some bytes take from one host to another.
+func transfer(t *testing.T, from, to host.Host, size int) time.Duration {
+	const protocol = "/bytes"
+	arrived := make(chan time.Time, 1)
+	to.SetStreamHandler(protocol, func(s network.Stream) {
+		_, _ = io.Copy(io.Discard, s)
+		arrived <- time.Now()
+		_ = s.Close()
+	})
+	start := time.Now()
+	s, err := from.NewStream(t.Context(), to.ID(), protocol)
+	require.NoError(t, err)
+	_, err = s.Write(make([]byte, size))
+	require.NoError(t, err)
+	require.NoError(t, s.CloseWrite())
+	took := (<-arrived).Sub(start)
+	require.NoError(t, s.Close())
+	return took
 }
