@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/libp2p/go-libp2p"
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
@@ -30,6 +31,8 @@ type testPeer struct {
 	dir     string
 	from    []int         // whom it bootstraps from; nil: the first of its organization, and peer 0
 	options []weft.Option // besides those that every peer has
+	hidden  bool          // it has no address for other organizations
+	mute    *atomic.Bool  // its streams say nothing of blocks when it is true; nil: never
 	plain   bool          // it stands on a caller's host, whose pubsub has no guard
 	guarded bool          // the caller gave its pubsub weft's guard after all
 	tap     *tap          // hears what its pubsub says, unless nil
@@ -116,13 +119,20 @@ func (p *testPeer) newHost() host {
 	if p.plain {
 		return p.callersHost(options)
 	}
-	address := simtest.Address(p.number)
-	h, err := weftHost.New(context.Background(), weftHost.Config{
-		Key: p.key, ListenAddrs: []string{address}, ExternalAddrs: []string{address},
+	cfg := weftHost.Config{
+		Key: p.key, ListenAddrs: []string{simtest.Address(p.number)},
 		Options: append(options, libp2p.NoListenAddrs), PubSubOptions: p.tap.options(),
-	})
+	}
+	if !p.hidden {
+		cfg.ExternalAddrs = cfg.ListenAddrs
+	}
+	h, err := weftHost.New(context.Background(), cfg)
 	require.NoError(t, err)
-	return host{Host: h, pubsub: h.PubSub, guard: h.Guard, routing: h.Routing}
+	on := host{Host: h, pubsub: h.PubSub, guard: h.Guard, routing: h.Routing}
+	if p.mute != nil {
+		on.Host = muffled{h, p.mute}
+	}
+	return on
 }
 
 // bootstrap are the addresses that a peer starts from.

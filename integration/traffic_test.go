@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/metrics"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/weft-p2p/weft/internal/reference"
 )
 
 // traffic counts what one host receives, by protocol. libp2p's own counter has a goroutine that outlives every bubble.
@@ -28,6 +29,14 @@ func (c *traffic) LogRecvMessageStream(n int64, p protocol.ID, _ peer.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.in[p] += n
+}
+
+// blocks is how many bytes came in on all streams that carry blocks or say something of them, of weft or of a scheme beside it.
+func (c *traffic) blocks() int64 {
+	weft, pubsub := c.received()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return weft + pubsub + c.in[reference.FabricProtocol]
 }
 
 // received is how many bytes came in on weft's protocols and on pubsub, that is on all streams that carry blocks or announcements.
