@@ -75,9 +75,7 @@ func (o *others) spread(t *testing.T, s *spreading, roles []role, random *rand.R
 		running.Go(func() { require.NoError(t, part.Run(ctx)) })
 	}
 	o.connect(ctx, t, roles, random)
-	time.Sleep(settling - unloaded)
-	s.idle = o.read()
-	time.Sleep(unloaded)
+	time.Sleep(settling)
 	s.before = o.read()
 	for i := range s.blocks {
 		o.publish(ctx, t, i, s, roles, random)

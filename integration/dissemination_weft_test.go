@@ -17,12 +17,9 @@ import (
 	"github.com/weft-p2p/weft"
 )
 
-// settling is how long a network of a benchmark has before its first block, and unloaded the part of it at the end over which
-// is measured what it says while nothing happens: two intervals of heartbeats.
 const (
-	settling = 30 * time.Second
-	unloaded = 10 * time.Second
-	patience = time.Minute // for what is late, after the last block
+	settling = 20 * time.Second // before the first block
+	patience = time.Minute      // for what is late, after the last
 )
 
 // spreadByWeft measures weft's own nodes. The clock starts when the ordering service has signed a block: the leaders have it
@@ -49,9 +46,7 @@ func spreadByWeft(t *testing.T, c spreadCase) *spreading {
 			p.start()
 		}
 	}
-	time.Sleep(settling - unloaded)
-	s.idle = n.read()
-	time.Sleep(unloaded)
+	time.Sleep(settling)
 	hush.Store(true)
 	n.spread(s, honest)
 	return s

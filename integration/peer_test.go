@@ -17,8 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft"
 	weftHost "github.com/weft-p2p/weft/host"
+	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/internal/simtest"
+	"github.com/weft-p2p/weft/topics"
 )
 
 // testPeer is one peer: its identity, key and data outlive its crashes.
@@ -121,7 +123,7 @@ func (p *testPeer) newHost() host {
 	}
 	cfg := weftHost.Config{
 		Key: p.key, ListenAddrs: []string{simtest.Address(p.number)},
-		Options: append(options, libp2p.NoListenAddrs), PubSubOptions: p.tap.options(),
+		Options: append(options, libp2p.NoListenAddrs), PubSubOptions: append(p.tap.options(), pubsub.WithRawTracer(p.listener())),
 	}
 	if !p.hidden {
 		cfg.ExternalAddrs = cfg.ListenAddrs
@@ -133,6 +135,10 @@ func (p *testPeer) newHost() host {
 		on.Host = muffled{h, p.mute}
 	}
 	return on
+}
+
+func (p *testPeer) listener() listener {
+	return listener{traffic: p.traffic, announcements: topics.Name(topics.Announcements, channelName, block.HeaderHash(p.net.genesis.Header))}
 }
 
 // bootstrap are the addresses that a peer starts from.

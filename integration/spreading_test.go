@@ -21,7 +21,7 @@ type spreading struct {
 	honest int   // peers that a block has to reach, the mute and the leaders left out
 	bytes  int64 // of the blocks
 
-	idle, before, after reading
+	before, after reading
 
 	mu    sync.Mutex // guards times
 	times [][]time.Duration
@@ -83,12 +83,9 @@ func (s *spreading) toAll() []time.Duration {
 // due is what has to be received, in bytes.
 func (s *spreading) due() float64 { return float64(s.bytes) * float64(s.peers-s.leaders) }
 
-// copies is what was received, by what had to be: the blocks' bodies, proofs, announcements, requests. What the peers say
-// while no block is there, heartbeats, is taken out, at the rate of the ten seconds before the first block.
-func (s *spreading) copies() float64 {
-	idle := float64(s.before.payload-s.idle.payload) / s.before.at.Sub(s.idle.at).Seconds()
-	return (float64(s.after.payload-s.before.payload) - idle*s.after.at.Sub(s.before.at).Seconds()) / s.due()
-}
+// copies is what was received of blocks, by what had to be: bodies, proofs, announcements, requests, and what pubsub says to
+// spread them; heartbeats are left out.
+func (s *spreading) copies() float64 { return float64(s.after.payload-s.before.payload) / s.due() }
 
 // wireCopies is what the links carried, by what had to be received; heartbeats, acknowledgements and lost packets are in it.
 func (s *spreading) wireCopies() float64 { return float64(s.after.wire-s.before.wire) / s.due() }

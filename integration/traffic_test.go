@@ -6,19 +6,42 @@ import (
 	"strings"
 	"sync"
 
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/metrics"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/weft-p2p/weft/internal/reference"
+	"google.golang.org/protobuf/proto"
 )
 
 // traffic counts what one host receives, by protocol. libp2p's own counter has a goroutine that outlives every bubble.
 type traffic struct {
 	metrics.Reporter // nil: the host only logs
 
-	mu sync.Mutex // guards in
-	in map[protocol.ID]int64
+	mu         sync.Mutex // guards all below
+	in         map[protocol.ID]int64
+	heartbeats int64 // bytes of messages on other topics than that of announcements
 }
+
+// listener counts messages by topic as they come in.
+type listener struct {
+	tracer
+	traffic       *traffic
+	announcements string // a topic
+}
+
+func (l listener) RecvRPC(rpc *pubsub.RPC) {
+	for _, m := range rpc.GetPublish() {
+		if m.GetTopic() != l.announcements {
+			l.traffic.mu.Lock()
+			l.traffic.heartbeats += int64(proto.Size(m))
+			l.traffic.mu.Unlock()
+		}
+	}
+}
+
+func (listener) DeliverMessage(*pubsub.Message) {}
+func (listener) SendRPC(*pubsub.RPC, peer.ID)   {}
 
 func newTraffic() *traffic { return &traffic{in: map[protocol.ID]int64{}} }
 
@@ -31,12 +54,13 @@ func (c *traffic) LogRecvMessageStream(n int64, p protocol.ID, _ peer.ID) {
 	c.in[p] += n
 }
 
-// blocks is how many bytes came in on all streams that carry blocks or say something of them, of weft or of a scheme beside it.
+// blocks is how many bytes came in on all streams that carry blocks or say something of them, of weft or of a scheme beside
+// it; heartbeats are left out.
 func (c *traffic) blocks() int64 {
 	weft, pubsub := c.received()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return weft + pubsub + c.in[reference.FabricProtocol]
+	return weft + pubsub + c.in[reference.FabricProtocol] - c.heartbeats
 }
 
 // received is how many bytes came in on weft's protocols and on pubsub, that is on all streams that carry blocks or announcements.
