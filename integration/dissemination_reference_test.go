@@ -21,8 +21,8 @@ import (
 // defaults do best. With everybody connected to everybody it offers each message to more (GossipFactor).
 const dials = 10
 
-// piece is what tuned gossipsub cuts blocks into.
-const piece = 32 << 10
+// tunedPiece is what tuned gossipsub cuts blocks into.
+const tunedPiece = 32 << 10
 
 // otherScheme is one host's part in a scheme beside weft.
 type otherScheme interface {
@@ -102,7 +102,7 @@ func (o *others) part(ctx context.Context, i int, s *spreading, roles []role, ra
 	case "gossipsub":
 		return reference.NewGossipsub(ctx, c, 0)
 	case "gossipsub-tuned":
-		return reference.NewGossipsub(ctx, c, piece)
+		return reference.NewGossipsub(ctx, c, tunedPiece)
 	}
 	for j, h := range o.hosts { // Fabric's peers push and pull inside their organization
 		if j != i && roles[j].org == roles[i].org {
