@@ -31,6 +31,8 @@ type Status struct {
 	Leads   bool   // we pull from the ordering service
 	Source  leader.Status
 	Intake  Intake // where blocks come from, whoever pulls them
+	// Delivery says how live blocks come.
+	Delivery Delivery
 }
 
 // ID is the channel ID.
@@ -112,7 +114,7 @@ func (c *Channel) Status() Status {
 	living, _ := c.tracker.Count()
 	s := Status{
 		Channel: c.id, Height: at.Height, Head: at.Head, Highest: c.sync.Highest(), Config: at.Bundle.Number(),
-		Members: living, Leads: c.leads(), Intake: c.intake.show(c.why()),
+		Members: living, Leads: c.leads(), Intake: c.intake.show(c.why()), Delivery: c.delivery.show(c.sync.Tally()),
 	}
 	if c.puller != nil {
 		s.Source = c.puller.Status()

@@ -48,6 +48,7 @@ func (a *announcer) verified(b *common.Block, from peer.ID) {
 	if from != "" || bytes.Equal(a.c.sync.HashAt(b.Header.Number), hash) || a.old(b.Header.Number) {
 		return
 	}
+	a.c.delivery.announced(b.Header.Number, time.Now())
 	next := queued{block: b}
 	if !a.c.announces() {
 		next.at = time.Now().Add(spare)

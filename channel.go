@@ -42,6 +42,7 @@ type Channel struct {
 	orderers      *deliver.Client     // nil if we never lead, or pull from somewhere else
 	announcer     *announcer          // what we pulled and have to announce
 	intake        intake              // where blocks have come from
+	delivery      *delivery           // how fast
 	witness       *evidence.Witness   // who was caught
 	admitted      atomic.Pointer[admissions]
 	inForce       *channelconfig.Bundle // what configured was last told; of the writer, before it runs of admit
@@ -70,7 +71,7 @@ type Channel struct {
 func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, j *joinConfig) (err error) {
 	n, salt := c.node, block.HeaderHash(genesis.Header)
 	c.leaderBeat = cmp.Or(j.election.LeaderBeat, leader.DefaultTiming().LeaderBeat)
-	c.announcer = newAnnouncer(c)
+	c.announcer, c.delivery = newAnnouncer(c), newDelivery(c.ledger.Height())
 	if err = c.watch(salt); err != nil {
 		return err
 	}
@@ -153,6 +154,7 @@ func (c *Channel) run(ctx context.Context) error {
 func (c *Channel) verified(b *common.Block, from peer.ID) {
 	c.intake.came(c.origin(from))
 	c.announcer.verified(b, from)
+	c.delivery.verified(b)
 }
 
 // streaming says whether our own source delivers at the moment.
@@ -161,6 +163,7 @@ func (c *Channel) streaming() bool { return c.puller != nil && c.puller.Streamin
 // committed hears of every commit, and of a new configuration.
 func (c *Channel) committed(height uint64, changed *channelconfig.Bundle) {
 	c.announcer.settle()
+	c.delivery.committed(height, time.Now(), func(spread, age time.Duration) { c.node.counts.delivered(c.id, spread, age) })
 	c.witness.Committed()
 	if changed == nil {
 		return
@@ -198,6 +201,7 @@ func (c *Channel) judgeAnnouncement(_ peer.ID, data []byte) topics.Verdict {
 	number := j.Announcement.Header.Number
 	if j.Reason == topics.Valid || j.Reason == topics.Known {
 		c.announcer.others(number)
+		c.delivery.announced(number, time.Now())
 	}
 	if b := j.Announcement.Block(); b != nil && j.Keep {
 		c.offer(b, j)
@@ -214,6 +218,7 @@ func (c *Channel) judgeAnnouncement(_ peer.ID, data []byte) topics.Verdict {
 // offer hands over a block that came inside its announcement. One whose header nobody has verified does not keep us from
 // asking for the true one.
 func (c *Channel) offer(b *common.Block, j topics.Judgement) {
+	c.sync.Received(blocksync.ByAnnouncement, j.Announcement.BodySize)
 	if j.Reason == topics.Valid || j.Reason == topics.Known {
 		c.sync.Offer(b, j.Announcer.PeerID())
 		return

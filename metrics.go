@@ -15,6 +15,8 @@ type metrics struct {
 	verdicts *prometheus.CounterVec
 	silent   *prometheus.CounterVec
 	expiry   *prometheus.GaugeVec
+	spread   *prometheus.HistogramVec
+	age      *prometheus.HistogramVec
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -22,10 +24,17 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		return nil, nil
 	}
 	s := meter.Set{Registerer: r}
+	histogram := func(name, help string) *prometheus.HistogramVec {
+		return meter.Add(&s, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.005, 2, 14),
+		}, []string{"channel"}))
+	}
 	m := &metrics{
 		verdicts: s.Counter("weft_announcements_total", "Announcements judged, by the row of the verdict table that decided.", "channel", "reason"),
 		silent:   s.Counter("weft_announcements_skipped_total", "Blocks of our own source that were not announced because they came too fast.", "channel"),
 		expiry:   s.Gauge("weft_identity_expiry_timestamp_seconds", "When our own certificate expires, in seconds since 1970."),
+		spread:   histogram("weft_block_spread_seconds", "Time from the first announcement of a block, or from our own source, to its commit."),
+		age:      histogram("weft_block_age_seconds", "Time from the timestamp in a block's first transaction to its commit; announced blocks only."),
 	}
 	return m, s.Err()
 }
@@ -39,6 +48,17 @@ func (m *metrics) judged(channel string, j topics.Judgement) {
 func (m *metrics) unannounced(channel string) {
 	if m != nil {
 		m.silent.WithLabelValues(channel).Inc()
+	}
+}
+
+// delivered hears of every live block; age is 0 if the block does not tell.
+func (m *metrics) delivered(channel string, spread, age time.Duration) {
+	if m == nil {
+		return
+	}
+	m.spread.WithLabelValues(channel).Observe(spread.Seconds())
+	if age > 0 {
+		m.age.WithLabelValues(channel).Observe(age.Seconds())
 	}
 }
 

@@ -60,6 +60,7 @@ func (s *Sync) do(ctx context.Context, f Fetch) {
 	s.mu.Lock()
 	s.flights[f] = func() { cancel(errLate) }
 	limit := blockLimit(s.at.Bundle)
+	announced := s.tip.HashAt(f.From) != nil
 	s.mu.Unlock()
 
 	var r Result
@@ -72,6 +73,9 @@ func (s *Sync) do(ctx context.Context, f Fetch) {
 	}
 	r.Failed, r.Lied, r.Late = err != nil, errors.Is(err, ErrAnswer), context.Cause(ctx) == errLate
 	s.metrics.fetched(r)
+	if !announced {
+		s.tally.repaired(Unannounced, r.Got)
+	}
 	known := r.Elsewhere != "" && s.MayAsk(r.Elsewhere)
 	s.plan(func(now time.Time) {
 		delete(s.flights, f)
@@ -84,6 +88,7 @@ func (s *Sync) do(ctx context.Context, f Fetch) {
 
 // fetched takes a block that a request has brought.
 func (s *Sync) fetched(f Fetch, b *common.Block) Outcome {
+	s.tally.received(ByRange, proto.Size(b))
 	outcome := s.Offer(b, f.Peer)
 	s.plan(func(now time.Time) { s.planner.Progress(now, f) })
 	return outcome

@@ -23,6 +23,7 @@ func (s *Sync) Submit(ctx context.Context, b *common.Block) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRejected, err)
 	}
+	s.tally.received(FromSource, c.Size)
 	for {
 		outcome, moved, err := s.submit(c)
 		if outcome == Stale && err == nil {

@@ -18,6 +18,8 @@ type metrics struct {
 	fromOrderer, fromPeers   prometheus.Counter
 	rejects                  prometheus.Counter
 	fetches, requests        *prometheus.CounterVec
+	bytesIn, repairs         *prometheus.CounterVec
+	bytesCommitted           prometheus.Counter
 }
 
 // newMetrics registers the collectors of a channel, or joins those that another channel has registered.
@@ -43,9 +45,12 @@ func newMetrics(r prometheus.Registerer, channel string) (*metrics, error) {
 		bufferGauge:   gauge("gossip_payload_buffer_size", "Block numbers that wait to be committed in order."),
 		commitSeconds: seconds.WithLabelValues(channel),
 		fromOrderer:   blocks.WithLabelValues("orderer"), fromPeers: blocks.WithLabelValues("peer"),
-		rejects:  rejects.WithLabelValues(channel),
-		fetches:  counter("weft_sync_fetches_total", "Range requests made, by how they ended: whole, nothing or failed.", "result"),
-		requests: counter("weft_sync_requests_total", "Range requests answered, by status.", "status"),
+		rejects:        rejects.WithLabelValues(channel),
+		fetches:        counter("weft_sync_fetches_total", "Range requests made, by how they ended: whole, nothing or failed.", "result"),
+		bytesIn:        counter("weft_block_bytes_received_total", "Bytes of blocks received, by the way they came: orderer, announcement or range.", "way"),
+		repairs:        counter("weft_repairs_total", "Blocks that had to be asked for, by why: unannounced.", "reason"),
+		bytesCommitted: s.Counter("weft_block_bytes_committed_total", "Bytes of blocks committed.", "channel").WithLabelValues(channel),
+		requests:       counter("weft_sync_requests_total", "Range requests answered, by status.", "status"),
 	}
 	return m, s.Err()
 }
@@ -95,5 +100,23 @@ func (m *metrics) fetched(r Result) {
 func (m *metrics) served(status pb.Status) {
 	if m != nil {
 		m.requests.WithLabelValues(strings.ToLower(strings.TrimPrefix(status.String(), "STATUS_"))).Inc()
+	}
+}
+
+func (m *metrics) received(w Way, bytes int) {
+	if m != nil {
+		m.bytesIn.WithLabelValues(string(w)).Add(float64(bytes))
+	}
+}
+
+func (m *metrics) repaired(why Repair, blocks int) {
+	if m != nil {
+		m.repairs.WithLabelValues(string(why)).Add(float64(blocks))
+	}
+}
+
+func (m *metrics) committedBytes(bytes int) {
+	if m != nil {
+		m.bytesCommitted.Add(float64(bytes))
 	}
 }

@@ -79,6 +79,7 @@ type Position struct {
 type Sync struct {
 	Config
 	metrics *metrics
+	tally   *tally
 	wakeup  chan struct{} // to the writer: there may be a candidate for the next number
 	ahead   chan struct{} // to a worker: there may be a candidate to examine ahead of its turn
 	replan  chan struct{} // to the fetcher: the planner has heard something
@@ -121,7 +122,7 @@ func New(c Config) (*Sync, error) {
 		return nil, err
 	}
 	s := &Sync{
-		Config: c, metrics: m,
+		Config: c, metrics: m, tally: newTally(m),
 		wakeup: make(chan struct{}, 1), ahead: make(chan struct{}, 1), replan: make(chan struct{}, 1), reading: make(chan struct{}, maxReading),
 		stopped: make(chan struct{}), moved: make(chan struct{}), workers: workers,
 		at:     Position{Height: height, Head: c.Verifier.PreviousHash(), Bundle: c.Verifier.Bundle()},

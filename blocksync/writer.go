@@ -46,7 +46,8 @@ func (s *Sync) write(ctx context.Context) error {
 // batch is a run of verified blocks.
 type batch struct {
 	blocks  []*common.Block
-	from    []peer.ID             // who brought them; empty: our own source
+	from    []peer.ID // who brought them; empty: our own source
+	bytes   int
 	changed *channelconfig.Bundle // the configuration after the last block, if that is a configuration block; no other is
 }
 
@@ -63,7 +64,7 @@ func (b batch) fromUs() (n int) {
 // next verifies what is there from the next number on.
 func (s *Sync) next() (batch, error) {
 	var b batch
-	for size := 0; len(b.blocks) < batchBlocks && size < batchBytes; {
+	for len(b.blocks) < batchBlocks && b.bytes < batchBytes {
 		c, ok := s.verified()
 		if !ok {
 			break
@@ -76,7 +77,7 @@ func (s *Sync) next() (batch, error) {
 			return b, fmt.Errorf("advance past block %d: %w", c.Block.Header.Number, err)
 		}
 		b.blocks, b.from = append(b.blocks, c.Block), append(b.from, c.From)
-		size += c.Size
+		b.bytes += c.Size
 		if after := s.Verifier.Bundle(); after != before {
 			b.changed = after
 			break // who may see the blocks behind it is known when Committed returns
@@ -139,6 +140,7 @@ func (s *Sync) commit(b batch) error {
 		return fmt.Errorf("commit blocks %d to %d of channel %s: %w", b.blocks[0].Header.Number, end-1, s.Channel, err)
 	}
 	s.metrics.committed(end, len(b.blocks), b.fromUs(), time.Since(start))
+	s.tally.committed(b.bytes)
 	s.advance(b, end)
 	if s.Committed != nil {
 		s.Committed(end, b.changed)

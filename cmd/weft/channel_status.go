@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -45,6 +47,7 @@ func showStatus(out io.Writer, s admin.Status) error {
 		line("Source", "%s", describeSource(s.Source))
 	}
 	line("Blocks from", "%s", describeIntake(s))
+	line("Delivery", "%s", describeDelivery(s.Delivery))
 	if s.Intake.Why != "" {
 		line("Pulls", "%s", pulls(s))
 	}
@@ -72,6 +75,22 @@ func describeIntake(s admin.Status) string {
 	}
 	return fmt.Sprintf("%s; of the last %d: orderer %d, own organization %d, other organizations %d",
 		i.Last, i.Orderer+i.Organization+i.Others, i.Orderer, i.Organization, i.Others)
+}
+
+// describeDelivery says how fast live blocks come, and at what cost.
+func describeDelivery(d admin.Delivery) string {
+	text := "no live block since the start"
+	if d.Blocks > 0 {
+		text = fmt.Sprintf("last %d in %.0f ms, at worst %.0f, from the first announcement; %.0f and %.0f from the transaction",
+			d.Blocks, d.Spread.Median, d.Spread.Worst, d.Age.Median, d.Age.Worst)
+	}
+	if d.Copies > 0 {
+		text += fmt.Sprintf("; %.2f copies", d.Copies)
+	}
+	for _, why := range slices.Sorted(maps.Keys(d.Repaired)) {
+		text += fmt.Sprintf("; repaired %d %s", d.Repaired[why], why)
+	}
+	return text
 }
 
 func pulls(s admin.Status) string {

@@ -55,7 +55,7 @@ func TestEveryVerb(t *testing.T) {
 
 	status := succeed(t, "channel", "status", "-c", "orders")
 	for _, line := range []string{"Height        6\n", "Lag           0\n", ", this node (static)\n", "Source        streaming from 127.0.0.1:",
-		"Blocks from   orderer; of the last 5: orderer 5, own organization 0, other organizations 0\n", "Pulls         yes: static leader\n", "Peers         0\n"} {
+		"Blocks from   orderer; of the last 5: orderer 5, own organization 0, other organizations 0\n", "Delivery      last 5 in ", "; 1.00 copies\n", "Pulls         yes: static leader\n", "Peers         0\n"} {
 		require.Contains(t, status, line)
 	}
 	var s admin.Status

@@ -12,21 +12,22 @@ const (
 
 // Status is where a channel stands. Hashes are base64 in JSON, as Fabric's peer prints them.
 type Status struct {
-	Channel           string  `json:"channel"`
-	State             string  `json:"state"`
-	Error             string  `json:"error,omitempty"` // why it stopped
-	Height            uint64  `json:"height"`          // number of the next block
-	Highest           uint64  `json:"highest"`         // greatest height that any member claims, or our own
-	Lag               uint64  `json:"lag"`             // Highest - Height
-	CurrentBlockHash  []byte  `json:"currentBlockHash,omitempty"`
-	PreviousBlockHash []byte  `json:"previousBlockHash,omitempty"`
-	Config            uint64  `json:"config"`           // number of the config block in force
-	Mode              string  `json:"mode"`             // how the organization's leader is chosen: static, standby or dynamic
-	Leads             bool    `json:"leads"`            // this node pulls from the ordering service
-	Leader            string  `json:"leader,omitempty"` // peer ID of our organization's leader, if one is known
-	Source            *Source `json:"source,omitempty"` // nil unless Leads
-	Intake            Intake  `json:"intake"`           // where blocks come from, whoever pulls them
-	Peers             []Peer  `json:"peers"`            // members, this node not among them
+	Channel           string   `json:"channel"`
+	State             string   `json:"state"`
+	Error             string   `json:"error,omitempty"` // why it stopped
+	Height            uint64   `json:"height"`          // number of the next block
+	Highest           uint64   `json:"highest"`         // greatest height that any member claims, or our own
+	Lag               uint64   `json:"lag"`             // Highest - Height
+	CurrentBlockHash  []byte   `json:"currentBlockHash,omitempty"`
+	PreviousBlockHash []byte   `json:"previousBlockHash,omitempty"`
+	Config            uint64   `json:"config"`           // number of the config block in force
+	Mode              string   `json:"mode"`             // how the organization's leader is chosen: static, standby or dynamic
+	Leads             bool     `json:"leads"`            // this node pulls from the ordering service
+	Leader            string   `json:"leader,omitempty"` // peer ID of our organization's leader, if one is known
+	Source            *Source  `json:"source,omitempty"` // nil unless Leads
+	Intake            Intake   `json:"intake"`           // where blocks come from, whoever pulls them
+	Delivery          Delivery `json:"delivery"`         // how live blocks come
+	Peers             []Peer   `json:"peers"`            // members, this node not among them
 }
 
 // Intake says where blocks come from: the latest ones, 100 at most, by who brought them.
@@ -36,6 +37,23 @@ type Intake struct {
 	Others       int    `json:"others"`         // members of other organizations
 	Last         string `json:"last,omitempty"` // who brought the latest one
 	Why          string `json:"why,omitempty"`  // why this node pulls from the ordering service, or does not
+}
+
+// Delivery says how live blocks come: the latest ones that were announced before they were committed, 100 at most. Times are in
+// milliseconds, up to the commit.
+type Delivery struct {
+	Blocks   int               `json:"blocks"`
+	Spread   Times             `json:"spreadMs"`           // since the first announcement, or since our own source brought the block
+	Age      Times             `json:"ageMs"`              // since the time in its first transaction
+	Copies   float64           `json:"copies"`             // bytes of blocks received by bytes committed, of all since the start
+	Received map[string]uint64 `json:"received"`           // bytes since the start, by way: orderer, announcement, range
+	Repaired map[string]uint64 `json:"repaired,omitempty"` // blocks since the start, by why they had to be asked for: unannounced
+}
+
+// Times are some times in short.
+type Times struct {
+	Median float64 `json:"median"`
+	Worst  float64 `json:"worst"`
 }
 
 // Source is how a leader stands with the ordering service.

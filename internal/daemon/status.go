@@ -7,6 +7,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -28,7 +29,7 @@ func (c *channels) status(id string, e entry) admin.Status {
 	at := e.channel.Status()
 	s.Height, s.Highest, s.Lag = at.Height, at.Highest, at.Highest-min(at.Height, at.Highest)
 	s.Config, s.CurrentBlockHash, s.Leads = at.Config, at.Head, at.Leads
-	s.Intake = intake(at.Intake)
+	s.Intake, s.Delivery = intake(at.Intake), delivery(at.Delivery)
 	if s.State == admin.Stopped {
 		return s
 	}
@@ -59,6 +60,25 @@ func intake(i weft.Intake) admin.Intake {
 		Orderer: i.Of[weft.FromOrderer], Organization: i.Of[weft.FromOrganization], Others: i.Of[weft.FromOthers],
 		Last: string(i.Last), Why: i.Why,
 	}
+}
+
+func delivery(d weft.Delivery) admin.Delivery {
+	out := admin.Delivery{
+		Blocks: d.Blocks, Spread: times(d.Spread), Age: times(d.Age), Copies: d.Copies(),
+		Received: map[string]uint64{}, Repaired: map[string]uint64{},
+	}
+	for way, bytes := range d.Received {
+		out.Received[string(way)] = bytes
+	}
+	for why, blocks := range d.Repaired {
+		out.Repaired[string(why)] = blocks
+	}
+	return out
+}
+
+func times(t weft.Times) admin.Times {
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	return admin.Times{Median: ms(t.Median), Worst: ms(t.Worst)}
 }
 
 func source(s leader.Status) *admin.Source {
