@@ -2,7 +2,13 @@
 
 package topics
 
-import "github.com/libp2p/go-libp2p/core/peer"
+import (
+	"context"
+
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	pb "github.com/libp2p/go-libp2p-pubsub/pb"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
 
 // What tests see of the inside.
 const (
@@ -33,3 +39,8 @@ func (t *Topic) Queued(id peer.ID) (texts []string) {
 
 // Waiting is how many messages wait for a peer.
 func (t *Topic) Waiting(id peer.ID) int { return len(t.Queued(id)) }
+
+// Validate is what pubsub asks about a message of a neighbour.
+func (t *Topic) Validate(ctx context.Context, from peer.ID, data []byte) pubsub.ValidationResult {
+	return t.validate(ctx, from, &pubsub.Message{Message: &pb.Message{Data: data}})
+}

@@ -26,7 +26,7 @@ var ErrTooLong = errors.New("topics: message above the limit")
 var ErrJoin = errors.New("topics: cannot join")
 
 // validatorTimeout bounds one judgement. Verifying a hundred signatures takes some milliseconds; a judgement that takes
-// longer than this means a machine in trouble, and the message is ignored.
+// longer than this means a machine in trouble, and nothing is passed on: others have had it long ago.
 const validatorTimeout = 5 * time.Second
 
 // validatorConcurrency is how many messages of one topic may be judged at once. What is above is dropped by pubsub, marked
@@ -142,7 +142,8 @@ func (t *Topic) watch(ctx context.Context, events *pubsub.TopicEventHandler) {
 	}
 }
 
-func (t *Topic) validate(_ context.Context, from peer.ID, m *pubsub.Message) pubsub.ValidationResult {
+// validate gives pubsub the verdict on a message. ctx ends after validatorTimeout: pubsub leaves it to us to heed it.
+func (t *Topic) validate(ctx context.Context, from peer.ID, m *pubsub.Message) pubsub.ValidationResult {
 	if from == t.Host.ID() {
 		return pubsub.ValidationAccept
 	}
@@ -152,15 +153,15 @@ func (t *Topic) validate(_ context.Context, from peer.ID, m *pubsub.Message) pub
 		}
 		return pubsub.ValidationIgnore
 	}
-	switch t.Judge(from, m.GetData()) {
-	case Accept:
-		return pubsub.ValidationAccept
-	case Reject:
+	verdict := t.Judge(from, m.GetData())
+	if verdict == Reject {
 		t.Accounts.Fault(from, stream.Violation)
 		return pubsub.ValidationReject
-	default:
-		return pubsub.ValidationIgnore
 	}
+	if verdict == Accept && ctx.Err() == nil {
+		return pubsub.ValidationAccept
+	}
+	return pubsub.ValidationIgnore
 }
 
 // Publish spreads data: on the topic, and on streams to those members that are not on the topic. It returns [ErrTooLong]
