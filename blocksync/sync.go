@@ -227,6 +227,19 @@ func (s *Sync) WaitHeight(ctx context.Context, height uint64) error {
 	return s.await(ctx, func() (bool, error) { return s.at.Height >= height, nil })
 }
 
+// Watch is where the chain stands, and a channel that closes after the next commit, maybe before. After Run has ended there is
+// [ErrStopped] as well.
+func (s *Sync) Watch() (at Position, moved <-chan struct{}, err error) {
+	select {
+	case <-s.stopped:
+		err = ErrStopped
+	default:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at, s.moved, err
+}
+
 // wake leaves a token: whoever waits looks again. Tokens do not add up.
 func wake(ch chan<- struct{}) {
 	select {

@@ -67,6 +67,8 @@ type Ledger struct {
 	index  *index
 	flushN int
 
+	reading handle
+
 	appending sync.Mutex // one appender: guards writer, pending and retryAt; its holder alone changes tail and closed
 	writer    writer
 	pending   batch
@@ -239,5 +241,5 @@ func (l *Ledger) release() error {
 	if l.index != nil {
 		err = l.index.close()
 	}
-	return errors.Join(err, l.writer.close(), l.lock.Close())
+	return errors.Join(err, l.writer.close(), l.reading.close(), l.lock.Close())
 }

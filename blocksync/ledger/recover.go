@@ -72,7 +72,7 @@ func (l *Ledger) indexed(x *index, segments []uint64) (height uint64, err error)
 	if err != nil || !found {
 		return 0, err
 	}
-	raw, err := l.read(n, e.location)
+	raw, err := l.read(n, e.location, nil)
 	if err != nil {
 		return n + 1, err
 	}

@@ -29,10 +29,11 @@ const (
 
 // IsConfig says whether a block is a configuration block: exactly one transaction, of header type CONFIG.
 func IsConfig(b *common.Block) bool {
-	return hasConfig(b.GetData().GetData())
+	return HasConfig(b.GetData().GetData())
 }
 
-func hasConfig(txs [][]byte) bool {
+// HasConfig says the same of the transactions of a block.
+func HasConfig(txs [][]byte) bool {
 	if len(txs) != 1 {
 		return false
 	}

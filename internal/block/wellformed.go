@@ -28,7 +28,7 @@ func WellFormed(d *common.BlockData) error {
 	if len(txs) == 0 {
 		return fmt.Errorf("%w: no transaction", ErrMalformed)
 	}
-	if hasConfig(txs) {
+	if HasConfig(txs) {
 		return nil
 	}
 	for i, tx := range txs {

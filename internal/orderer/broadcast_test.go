@@ -20,6 +20,7 @@ import (
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/internal/orderer"
 	"github.com/weft-p2p/weft/internal/orderer/orderertest"
+	"github.com/weft-p2p/weft/leader/deliver/server"
 )
 
 func broadcast(t *testing.T, n *orderertest.Network) pb.AtomicBroadcast_BroadcastClient {
@@ -94,7 +95,7 @@ func TestBroadcastRejections(t *testing.T) {
 			_, err = stream.Recv()
 			require.ErrorIs(t, err, io.EOF, "%s: the stream ends after a rejection", name)
 
-			refused := &orderer.Refusal{}
+			refused := &server.Refusal{}
 			require.ErrorAs(t, o.Order(t.Context(), tc.envelope), &refused, name)
 			require.Equal(t, tc.status, refused.Status, name)
 		}

@@ -14,9 +14,6 @@ import (
 	"github.com/weft-p2p/weft/msp"
 )
 
-// DefaultTimeWindow is Fabric's General.Authentication.TimeWindow: how far the clock of a Deliver client may be off.
-const DefaultTimeWindow = 15 * time.Minute
-
 var (
 	// ErrIdentity: the channel's policy for blocks does not accept what the identity signs.
 	ErrIdentity = errors.New("orderer: the identity may not sign blocks of this channel")
@@ -33,7 +30,7 @@ var (
 type Ledger interface {
 	Height() uint64
 	Append(blocks ...*common.Block) error
-	Block(number uint64) (*common.Block, error)
+	Bytes(number uint64) ([]byte, error)
 }
 
 // Config is what an [Orderer] needs. Genesis, Identity and TLS are required.
@@ -63,9 +60,6 @@ func (c *Config) normalize() error {
 	}
 	if c.Ledger == nil {
 		c.Ledger = NewMemory()
-	}
-	if c.TimeWindow == 0 {
-		c.TimeWindow = DefaultTimeWindow
 	}
 	if c.OnBlock == nil {
 		c.OnBlock = func(uint64, time.Time, int) {}

@@ -20,8 +20,8 @@ import (
 
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/devnet"
-	"github.com/weft-p2p/weft/internal/orderer"
 	"github.com/weft-p2p/weft/internal/orderer/orderertest"
+	"github.com/weft-p2p/weft/leader/deliver/server"
 )
 
 const ok = common.Status_SUCCESS
@@ -225,7 +225,7 @@ func TestExpiredIdentitiesAreRefused(t *testing.T) {
 
 		e, err := devnet.Transaction(n.Channel, client, 10, rand.Reader, time.Now())
 		require.NoError(t, err)
-		refused := &orderer.Refusal{}
+		refused := &server.Refusal{}
 		require.ErrorAs(t, o.Order(t.Context(), e), &refused)
 		require.Equal(t, common.Status_FORBIDDEN, refused.Status)
 	})

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"google.golang.org/protobuf/proto"
 )
 
 // Memory is a [Ledger] that lasts as long as the process.
@@ -36,6 +37,15 @@ func (m *Memory) Append(blocks ...*common.Block) error {
 		m.blocks = append(m.blocks, b)
 	}
 	return nil
+}
+
+// Bytes returns a block that is below the height, marshalled.
+func (m *Memory) Bytes(number uint64) ([]byte, error) {
+	b, err := m.Block(number)
+	if err != nil {
+		return nil, err
+	}
+	return proto.Marshal(b)
 }
 
 // Block returns a block that is below the height.

@@ -11,6 +11,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/weft-p2p/weft/leader/deliver/server"
 	"github.com/weft-p2p/weft/msp/channelconfig"
 )
 
@@ -76,7 +77,7 @@ func (o *Orderer) order(ctx context.Context) error {
 func (o *Orderer) take(tx transaction) error {
 	bundle := o.Bundle()
 	if tx.bundle != bundle { // admitted under a configuration that has been replaced
-		if err := o.authorizeWriter(tx.signed, bundle); err != nil {
+		if err := o.authorizeWriter(tx.message, bundle); err != nil {
 			o.cfg.Log.Debug("dropped a transaction that the new configuration does not admit", "err", err)
 			return nil
 		}
@@ -158,10 +159,10 @@ func (o *Orderer) write(data [][]byte, bundle *channelconfig.Bundle) error {
 	}
 	o.head.last = b.GetHeader()
 	o.cfg.OnBlock(number, at, proto.Size(b))
-	o.update(func(v *view) {
-		v.height = number + 1
+	o.update(func(s *server.State) {
+		s.Height = number + 1
 		if bundle != nil {
-			v.bundle = bundle
+			s.Bundle = bundle
 		}
 	})
 	o.cfg.Log.Debug("ordered a block", "number", number, "transactions", len(data))

@@ -24,7 +24,7 @@ import (
 )
 
 // sizes returns how many transactions each block after the genesis block has.
-func sizes(t *testing.T, l orderer.Ledger) []int {
+func sizes(t *testing.T, l *orderer.Memory) []int {
 	t.Helper()
 	var counts []int
 	for n := uint64(1); n < l.Height(); n++ {

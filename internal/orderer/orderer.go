@@ -10,8 +10,10 @@ import (
 	"sync/atomic"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-p2p/weft/internal/block"
+	"github.com/weft-p2p/weft/leader/deliver/server"
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/msp/channelconfig"
 )
@@ -29,18 +31,11 @@ type Orderer struct {
 	commands     chan command     // likewise
 	stopped      chan struct{}    // closed when the ordering goroutine has ended
 
-	mu      sync.Mutex // guards now and changed
-	now     view
+	mu      sync.Mutex    // guards now and changed
+	now     server.State  // what clients see of the chain
 	changed chan struct{} // closed at every change of now
 
 	head writer // of the ordering goroutine
-}
-
-// view is what clients see of the chain. It is immutable.
-type view struct {
-	height uint64
-	bundle *channelconfig.Bundle // in force for the next block
-	down   bool                  // as without a Raft leader
 }
 
 // New opens the chain: it writes the genesis block into an empty ledger, and otherwise goes on behind the last block. Errors: ErrIdentity,
@@ -67,7 +62,7 @@ func New(cfg Config) (*Orderer, error) {
 		transactions: make(chan transaction),
 		commands:     make(chan command),
 		stopped:      make(chan struct{}),
-		now:          view{height: last.GetNumber() + 1, bundle: bundle},
+		now:          server.State{Height: last.GetNumber() + 1, Bundle: bundle},
 		changed:      make(chan struct{}),
 		head:         writer{last: last, lastConfig: bundle.Number()},
 	}
@@ -80,9 +75,9 @@ func open(ledger Ledger, genesis *common.Block) error {
 	if ledger.Height() == 0 {
 		return ledger.Append(genesis)
 	}
-	first, err := ledger.Block(0)
+	first, err := read(ledger, 0)
 	if err != nil {
-		return fmt.Errorf("read block 0: %w", err)
+		return err
 	}
 	if !bytes.Equal(block.HeaderHash(first.GetHeader()), block.HeaderHash(genesis.GetHeader())) {
 		return ErrOtherChain
@@ -93,17 +88,17 @@ func open(ledger Ledger, genesis *common.Block) error {
 // restore returns the last header of the chain and the configuration in force behind it.
 func restore(ledger Ledger) (*common.BlockHeader, *channelconfig.Bundle, error) {
 	number := ledger.Height() - 1
-	last, err := ledger.Block(number)
+	last, err := read(ledger, number)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read block %d: %w", number, err)
+		return nil, nil, err
 	}
 	index, err := block.LastConfig(last)
 	if err != nil {
 		return nil, nil, fmt.Errorf("last configuration of block %d: %w", number, err)
 	}
-	config, err := ledger.Block(index)
+	config, err := read(ledger, index)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read config block %d: %w", index, err)
+		return nil, nil, err
 	}
 	bundle, err := channelconfig.FromBlock(config)
 	if err != nil {
@@ -112,19 +107,31 @@ func restore(ledger Ledger) (*common.BlockHeader, *channelconfig.Bundle, error) 
 	return last.GetHeader(), bundle, nil
 }
 
+func read(ledger Ledger, number uint64) (*common.Block, error) {
+	raw, err := ledger.Bytes(number)
+	if err != nil {
+		return nil, fmt.Errorf("read block %d: %w", number, err)
+	}
+	b := &common.Block{}
+	if err := proto.Unmarshal(raw, b); err != nil {
+		return nil, fmt.Errorf("read block %d: %w", number, err)
+	}
+	return b, nil
+}
+
 // Channel returns the name of the channel.
 func (o *Orderer) Channel() string { return o.channel }
 
 // Height returns the number of the next block.
 func (o *Orderer) Height() uint64 {
 	now, _ := o.look()
-	return now.height
+	return now.Height
 }
 
 // Bundle returns the configuration in force for the next block.
 func (o *Orderer) Bundle() *channelconfig.Bundle {
 	now, _ := o.look()
-	return now.bundle
+	return now.Bundle
 }
 
 // Streams returns how many Deliver streams are open, and how many were open at once at most.
@@ -143,11 +150,11 @@ func (o *Orderer) SetIdentity(id *msp.SigningIdentity) {
 // Suspend makes the service answer like a Raft channel without a leader, until it is called with false: SERVICE_UNAVAILABLE to Broadcast
 // and to Deliver, except for requests that tolerate it. Running streams end with that status.
 func (o *Orderer) Suspend(down bool) {
-	o.update(func(v *view) { v.down = down })
+	o.update(func(s *server.State) { s.Leaderless = down })
 }
 
 // Order checks a transaction like Broadcast and queues it. It waits while the ordering goroutine is busy, and for Serve to start it. A
-// transaction that is not accepted is a *Refusal; after the end of Serve the error is ErrStopped.
+// transaction that is not accepted is a *server.Refusal; after the end of Serve the error is ErrStopped.
 func (o *Orderer) Order(ctx context.Context, e *common.Envelope) error {
 	now, _ := o.look()
 	tx, err := o.admit(e, now)
@@ -182,13 +189,13 @@ func (o *Orderer) Configure(ctx context.Context, config *common.Config, update *
 }
 
 // look returns what there is now, and a channel that closes when it is no longer so.
-func (o *Orderer) look() (view, <-chan struct{}) {
+func (o *Orderer) look() (server.State, <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.now, o.changed
 }
 
-func (o *Orderer) update(change func(*view)) {
+func (o *Orderer) update(change func(*server.State)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	change(&o.now)

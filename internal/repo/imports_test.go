@@ -37,7 +37,7 @@ var own = map[string][]string{
 	"internal/repo":                {},
 	"internal/blocktest":           {"msp/...", "internal/block", "internal/devnet", "internal/orderer/orderertest"},
 	"internal/devnet":              {"msp/...", "internal/block", "blocksync/ledger"},
-	"internal/orderer":             {"msp/...", "internal/block", "blocksync/ledger"},
+	"internal/orderer":             {"msp/...", "internal/block", "blocksync/ledger", "leader/deliver/server"},
 	"internal/orderer/orderertest": {"msp/...", "internal/devnet", "internal/orderer"},
 	"internal/demo":                {".", "msp/...", "host", "leader", "blocksync/ledger", "internal/block", "internal/devnet", "internal/orderer"},
 	"internal/devnet/netdir":       {"msp/...", "internal/block", "internal/devnet"},

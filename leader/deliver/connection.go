@@ -25,21 +25,23 @@ const (
 	DefaultKeepaliveInterval = 60 * time.Second
 	// DefaultKeepaliveTimeout is the default of peer.keepalive.deliveryClient.timeout.
 	DefaultKeepaliveTimeout = 20 * time.Second
+	// maxRedial is the longest pause before a connection that is kept is dialed again, for an envelope that waits for it.
+	maxRedial = 2 * time.Second
 )
 
 // connect prepares a connection to an endpoint: the first stream dials. The caller closes it.
-func (c *Client) connect(e channelconfig.Endpoint) (*grpc.ClientConn, error) {
-	security, err := clientTLS(e, c.cfg.ClientCert)
+func (c *Config) connect(e channelconfig.Endpoint) (*grpc.ClientConn, error) {
+	security, err := clientTLS(e, c.ClientCert)
 	if err != nil {
 		return nil, err
 	}
 	conn, err := grpc.NewClient("passthrough:///"+e.Address,
 		grpc.WithTransportCredentials(credentials.NewTLS(security)),
-		grpc.WithContextDialer(c.cfg.Dial),
+		grpc.WithContextDialer(c.Dial),
 		grpc.WithNoProxy(),
 		grpc.WithDisableServiceConfig(),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: c.cfg.ConnTimeout}),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: c.cfg.KeepaliveInterval, Timeout: c.cfg.KeepaliveTimeout}),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxRedial}, MinConnectTimeout: c.ConnTimeout}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: c.KeepaliveInterval, Timeout: c.KeepaliveTimeout}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage)),
 	)
 	if err != nil {

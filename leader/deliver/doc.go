@@ -6,6 +6,8 @@
 // order. It takes the endpoints and the TLS roots of each from the channel configuration in force, in random order, and goes to the next
 // one after a failure. It checks the numbers and nothing else: blocks prove themselves by the orderers' signatures, which its caller verifies.
 //
+// A [Forwarder] passes envelopes of others on to the orderers. The other side of both is package server below this one.
+//
 // Everything that an orderer sends in place of a block is an error that says what to do about it; see [StatusError]. Nothing is retried
 // here: package leader calls Pull again after a back-off.
 package deliver

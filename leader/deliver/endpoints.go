@@ -85,8 +85,8 @@ func (r *rotation) bar(now time.Time, address string) time.Duration {
 // advance turns to the next endpoint.
 func (r *rotation) advance() { r.next++ }
 
-func sameEndpoints(a, b []channelconfig.Endpoint) bool {
-	return slices.EqualFunc(a, b, func(x, y channelconfig.Endpoint) bool {
-		return x.Address == y.Address && x.MSPID == y.MSPID && slices.EqualFunc(x.TLSRoots, y.TLSRoots, bytes.Equal)
-	})
+func sameEndpoints(a, b []channelconfig.Endpoint) bool { return slices.EqualFunc(a, b, sameEndpoint) }
+
+func sameEndpoint(x, y channelconfig.Endpoint) bool {
+	return x.Address == y.Address && x.MSPID == y.MSPID && slices.EqualFunc(x.TLSRoots, y.TLSRoots, bytes.Equal)
 }

@@ -27,7 +27,7 @@ func (c *Client) stream(ctx context.Context, e channelconfig.Endpoint, from uint
 }
 
 func (c *Client) read(ctx context.Context, e channelconfig.Endpoint, from uint64, submit leader.Submit) error {
-	conn, err := c.connect(e)
+	conn, err := c.cfg.connect(e)
 	if err != nil {
 		return err
 	}

@@ -3,10 +3,12 @@
 package channelconfig
 
 import (
+	"strings"
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/msp/channelconfig/policy"
@@ -31,6 +33,7 @@ type Bundle struct {
 	mspIDs      map[string]string // path of an organization's group -> MSP ID, Idemix included
 
 	capabilities map[string]map[string]*common.Capability // level -> name
+	acls         map[string]*peer.APIResource             // resource of peers -> policy
 
 	creators creators
 }
@@ -104,6 +107,19 @@ func (b *Bundle) BatchTimeout() time.Duration { return b.orderer.batchTimeout }
 func (b *Bundle) Capability(level, name string) bool {
 	_, on := b.capabilities[level][name]
 	return on
+}
+
+// ACL returns the absolute path of the policy that the configuration sets for a resource of peers, such as "event/Block"; usual when it
+// sets none. A path in the configuration that is not absolute starts at the application group (Fabric's rule).
+func (b *Bundle) ACL(resource, usual string) string {
+	switch ref := b.acls[resource].GetPolicyRef(); {
+	case ref == "":
+		return usual
+	case strings.HasPrefix(ref, "/"):
+		return ref
+	default:
+		return pathApplication + "/" + ref
+	}
 }
 
 // MSP returns the MSP with an ID, of an application or an orderer organization; nil when the channel has none.

@@ -39,6 +39,7 @@ func (p *parser) parseApplication(root *common.ConfigGroup) error {
 		return err
 	}
 	p.b.capabilities[LevelApplication] = capabilities.GetCapabilities()
+	p.b.acls = acls.GetAcls()
 	if _, ok := g.GetValues()["ACLs"]; ok && !p.b.aclsAllowed() {
 		return fmt.Errorf("%s has ACLs, which need application capability V1_2", pathApplication)
 	}

@@ -52,7 +52,8 @@ func TestBlocksComeAtTheRateOnceSomebodyFollows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := orderertest.New(t)
 		cfg := n.Config()
-		cfg.Ledger = orderer.NewMemory()
+		l := orderer.NewMemory()
+		cfg.Ledger = l
 		o := n.Orderer(t, cfg)
 		done := make(chan error, 1)
 		go func() { done <- traffic.Run(t.Context(), config(n, o, 5)) }()
@@ -65,7 +66,7 @@ func TestBlocksComeAtTheRateOnceSomebodyFollows(t *testing.T) {
 		require.NoError(t, <-done)
 		require.Equal(t, uint64(6), o.Height())
 		for number := uint64(1); number < 6; number++ {
-			b, err := cfg.Ledger.Block(number)
+			b, err := l.Block(number)
 			require.NoError(t, err)
 			require.Len(t, b.GetData().GetData(), 2)
 			require.InEpsilon(t, 32<<10, proto.Size(b), 0.1)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package orderer
+package server
 
 import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
@@ -19,7 +19,7 @@ type span struct {
 func decodeSeek(raw []byte) (*orderer.SeekInfo, error) {
 	info := &orderer.SeekInfo{}
 	if err := proto.Unmarshal(raw, info); err != nil {
-		return nil, refuse(common.Status_BAD_REQUEST, "malformed SeekInfo: %v", err)
+		return nil, Refuse(common.Status_BAD_REQUEST, "malformed SeekInfo: %v", err)
 	}
 	return info, nil
 }
@@ -32,7 +32,7 @@ func resolve(info *orderer.SeekInfo, height uint64) (span, error) {
 		headers: info.GetContentType() == orderer.SeekInfo_HEADER_WITH_SIG,
 	}
 	if info.GetStart().GetType() == nil || info.GetStop().GetType() == nil {
-		return span{}, refuse(common.Status_BAD_REQUEST, "SeekInfo without start or stop")
+		return span{}, Refuse(common.Status_BAD_REQUEST, "SeekInfo without start or stop")
 	}
 	var err error
 	if s.first, err = start(info.GetStart(), height); err != nil {
@@ -56,9 +56,9 @@ func start(p *orderer.SeekPosition, height uint64) (uint64, error) {
 		if n := t.Specified.GetNumber(); n <= height {
 			return n, nil
 		}
-		return 0, refuse(common.Status_NOT_FOUND, "block %d is beyond the next one, %d", t.Specified.GetNumber(), height)
+		return 0, Refuse(common.Status_NOT_FOUND, "block %d is beyond the next one, %d", t.Specified.GetNumber(), height)
 	default:
-		return 0, refuse(common.Status_BAD_REQUEST, "unknown start %T", t)
+		return 0, Refuse(common.Status_BAD_REQUEST, "unknown start %T", t)
 	}
 }
 
@@ -72,10 +72,10 @@ func stop(p *orderer.SeekPosition, first, height uint64) (uint64, error) {
 	case *orderer.SeekPosition_Specified:
 		last = t.Specified.GetNumber()
 	default:
-		return 0, refuse(common.Status_BAD_REQUEST, "a stop cannot be %T", t)
+		return 0, Refuse(common.Status_BAD_REQUEST, "a stop cannot be %T", t)
 	}
 	if first > last {
-		return 0, refuse(common.Status_BAD_REQUEST, "start %d is behind stop %d", first, last)
+		return 0, Refuse(common.Status_BAD_REQUEST, "start %d is behind stop %d", first, last)
 	}
 	return last, nil
 }
