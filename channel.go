@@ -16,6 +16,7 @@ import (
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/leader"
 	"github.com/weft-p2p/weft/leader/deliver"
+	"github.com/weft-p2p/weft/leader/deliver/server"
 	"github.com/weft-p2p/weft/membership"
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/msp/channelconfig"
@@ -40,6 +41,8 @@ type Channel struct {
 	puller        *leader.Puller      // nil if we never lead
 	elector       *leader.Elector     // nil unless our organization elects its leader
 	orderers      *deliver.Client     // nil if we never lead, or pull from somewhere else
+	forwarder     *deliver.Forwarder  // passes on what Deliver clients want to be ordered
+	lag           server.Lag          // of what Deliver clients get
 	announcer     *announcer          // what we pulled and have to announce
 	intake        intake              // where blocks have come from
 	delivery      *delivery           // how fast
@@ -71,6 +74,9 @@ type Channel struct {
 func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, j *joinConfig) (err error) {
 	n, salt := c.node, block.HeaderHash(genesis.Header)
 	c.leaderBeat = cmp.Or(j.election.LeaderBeat, leader.DefaultTiming().LeaderBeat)
+	if c.forwarder, err = deliver.NewForwarder(c.orderersConfig(j)); err != nil {
+		return err
+	}
 	c.announcer, c.delivery = newAnnouncer(c), newDelivery(c.ledger.Height())
 	if err = c.watch(salt); err != nil {
 		return err
@@ -112,11 +118,7 @@ func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, 
 func (c *Channel) lead(j *joinConfig) (err error) {
 	source := j.source
 	if source == nil {
-		c.orderers, err = deliver.New(deliver.Config{
-			Channel: c.id, Signer: c.node.signer, ClientCert: j.tlsClient, Dial: j.dial, Log: c.node.logger("leader"), Overrides: j.deliver.Overrides,
-			ConnTimeout: j.deliver.ConnTimeout, KeepaliveInterval: j.deliver.KeepaliveInterval, KeepaliveTimeout: j.deliver.KeepaliveTimeout,
-			Endpoints: func() []channelconfig.Endpoint { return c.sync.Position().Bundle.Endpoints() },
-		})
+		c.orderers, err = deliver.New(c.orderersConfig(j))
 		if err != nil {
 			return err
 		}

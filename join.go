@@ -202,7 +202,7 @@ func (n *Node) admit(c *Channel) error {
 		cancel()
 		n.release(c)
 		n.anchorsChanged()
-		c.finish(errors.Join(err, c.closeLedger()))
+		c.finish(errors.Join(err, c.forwarder.Close(), c.closeLedger()))
 	}()
 	n.org.beacon.Poke()
 	return nil

@@ -23,6 +23,7 @@ import (
 	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/internal/stream"
 	"github.com/weft-p2p/weft/leader"
+	"github.com/weft-p2p/weft/leader/deliver/server"
 	"github.com/weft-p2p/weft/membership"
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/topics"
@@ -45,15 +46,16 @@ const knownRecords = 4096
 // Node is a peer of an organization on one libp2p host. Its methods are safe for concurrent use.
 type Node struct {
 	config
-	host    host.Host
-	pubsub  *pubsub.PubSub // nil without a guard: nothing is said on it
-	records *msp.Records
-	auth    *weftHost.Auth
-	keeper  *weftHost.Keeper
-	org     *organization
-	leaders *leader.Metrics
-	views   *membership.Metrics
-	counts  *metrics
+	host     host.Host
+	pubsub   *pubsub.PubSub // nil without a guard: nothing is said on it
+	records  *msp.Records
+	auth     *weftHost.Auth
+	keeper   *weftHost.Keeper
+	org      *organization
+	leaders  *leader.Metrics
+	views    *membership.Metrics
+	counts   *metrics
+	delivers *server.Metrics
 
 	accounts *stream.Accounts // whom peers count as, and who is barred
 
@@ -138,10 +140,11 @@ func (n *Node) build(ps *pubsub.PubSub) error {
 }
 
 func (n *Node) buildMetrics() (err error) {
-	var errs [3]error
+	var errs [4]error
 	n.leaders, errs[0] = leader.NewMetrics(n.registerer)
 	n.views, errs[1] = membership.NewMetrics(n.registerer)
 	n.counts, errs[2] = newMetrics(n.registerer)
+	n.delivers, errs[3] = server.NewMetrics(n.registerer)
 	return errors.Join(errs[:]...)
 }
 

@@ -28,7 +28,7 @@ func (d *draft) finish() error {
 		d.Warnings = append(d.Warnings, "metrics.provider is statsd, which weft does not have: no metrics; write prometheus")
 	}
 	d.election()
-	return errors.Join(d.leader(), d.identity(), d.clientCertificate(), d.operations(), d.overrides())
+	return errors.Join(d.leader(), d.identity(), d.clientCertificate(), d.operations(), d.overrides(), d.listeners())
 }
 
 func (d *draft) leader() error {

@@ -30,6 +30,10 @@ type Config struct {
 	Deliver    Deliver
 	Operations Operations
 
+	// DeliverListeners are where Deliver clients are served (weft.deliver.listeners), within DeliverLimits.
+	DeliverListeners []DeliverListener
+	DeliverLimits    DeliverLimits
+
 	// MetricsProvider is "prometheus" or "disabled" (metrics.provider; statsd counts as disabled, with a warning).
 	MetricsProvider string
 

@@ -15,7 +15,7 @@ var sections = []section{
 	{"peer", "networkId", "a network has no name here, channels keep networks apart"},
 	{"peer", "listenAddress address addressAutoDetect chaincodeListenAddress chaincodeAddress", "these are gRPC addresses of the stock peer; weft listens on weft.listenAddresses and is reached at weft.endpoint"},
 	{"peer", "adminService.* gomaxprocs", "Fabric itself gave them up"},
-	{"peer.gateway", "enabled endorsementTimeout broadcastTimeout dialTimeout", "weft serves no clients"},
+	{"peer.gateway", "enabled endorsementTimeout broadcastTimeout dialTimeout", "weft endorses nothing; it serves blocks on weft.deliver.listeners"},
 	{"peer.keepalive", "interval timeout minInterval client.interval client.timeout", "these are of the stock peer's gRPC servers and clients"},
 	{"peer.gossip", "bootstrap", "it names gRPC ports of stock peers; write the libp2p addresses of weft nodes to weft.bootstrap"},
 	{"peer.gossip", "endpoint", "it names the gRPC port of the stock peer; write ours to weft.endpoint"},

@@ -49,8 +49,15 @@ func newDraft(dir string) *draft {
 
 // fields are the keys that mean something here, as they are spelled.
 func (d *draft) fields() map[string]setter {
-	g, e, o := &d.Gossip, &d.Gossip.Election, &d.Operations
-	all := map[string]setter{
+	all := d.fabricFields()
+	maps.Copy(all, d.deliverFields())
+	maps.Copy(all, d.weftFields())
+	return all
+}
+
+func (d *draft) fabricFields() map[string]setter {
+	g, e := &d.Gossip, &d.Gossip.Election
+	return map[string]setter{
 		"peer.id":             text(&d.ID),
 		"peer.localMspId":     text(&d.MSPID),
 		"peer.mspConfigPath":  d.path(&d.MSPPath),
@@ -74,7 +81,12 @@ func (d *draft) fields() map[string]setter {
 		"peer.tls.key.file":           d.path(&d.key),
 
 		"metrics.provider": oneOf(&d.provider, "prometheus", "statsd", "disabled"),
+	}
+}
 
+func (d *draft) weftFields() map[string]setter {
+	e, o := &d.Gossip.Election, &d.Operations
+	return map[string]setter{
 		"weft.dataDir":           d.path(&d.dataDir),
 		"weft.listenAddresses":   checked(list(&d.listen), &d.listen, listenable),
 		"weft.endpoint":          checkedText(&d.Endpoint, dialable),
@@ -92,6 +104,11 @@ func (d *draft) fields() map[string]setter {
 		"weft.election.maxLag":     number(&e.MaxLag),
 		"weft.election.maxLagTime": duration(&e.MaxLagTime),
 
+		"weft.deliver.listeners":             d.deliverListeners,
+		"weft.deliver.limits.streams":        number(&d.DeliverLimits.Streams),
+		"weft.deliver.limits.addressStreams": number(&d.DeliverLimits.AddressStreams),
+		"weft.deliver.limits.message":        number(&d.DeliverLimits.Message),
+
 		"weft.operations.listenAddress":           checkedText(&o.ListenAddress, listenPort),
 		"weft.operations.tls.enabled":             boolean(&o.TLS.Enabled),
 		"weft.operations.tls.cert.file":           d.path(&o.TLS.Cert),
@@ -99,8 +116,6 @@ func (d *draft) fields() map[string]setter {
 		"weft.operations.tls.clientAuthRequired":  boolean(&o.TLS.ClientAuthRequired),
 		"weft.operations.tls.clientRootCAs.files": d.paths(&o.TLS.ClientRootCAs),
 	}
-	maps.Copy(all, d.deliverFields())
-	return all
 }
 
 // deliverFields are those of the delivery client.

@@ -76,6 +76,17 @@ func TestInvalid(t *testing.T) {
 		"half a client pair":    {"peer: {tls: {clientKey: {file: k}}}", "", []string{"peer.tls.clientCert.file", "peer.tls.clientKey.file", "both"}},
 		"operations TLS":        {"weft: {operations: {tls: {enabled: true, key: {file: msp}, clientAuthRequired: true}}}", "", []string{"weft.operations.tls.cert.file is not set", "a folder", "weft.operations.tls.clientRootCAs.files is empty"}},
 
+		"listener without address":  {"weft: {deliver: {listeners: [{orderer: 'a:1'}]}}", "", []string{"weft.deliver.listeners", "entry 1", `listen ""`}},
+		"listener's orderer":        {"weft: {deliver: {listeners: [{listen: ':1', orderer: a}]}}", "", []string{`orderer "a"`, "host:port"}},
+		"listener's key":            {"", "CORE_WEFT_DELIVER_LISTENERS=[{listens: ':1'}]", []string{"CORE_WEFT_DELIVER_LISTENERS", `"listens"`}},
+		"half a listener's pair":    {"weft: {deliver: {listeners: [{listen: ':1', certFile: c}]}}", "", []string{"certFile and keyFile", "both"}},
+		"listener's certificate":    {"weft: {deliver: {listeners: [{listen: ':1'}]}}", "", []string{"peer.tls.cert.file", "tls/server.crt", ":1 needs a TLS certificate"}},
+		"listener's client CAs":     {"weft: {deliver: {listeners: [{listen: ':1', clientCAsFile: no.pem}]}}", "", []string{"clientCAsFile", "no.pem"}},
+		"one listener twice":        {"weft: {deliver: {listeners: [{listen: ':1'}, {listen: ':1'}]}}", "", []string{"weft.deliver.listeners has :1 twice"}},
+		"limit of streams":          {"weft: {deliver: {limits: {streams: many}}}", "", []string{"weft.deliver.limits.streams", `"many"`}},
+		"pull from itself":          {"peer: {deliveryclient: {addressOverrides: [{from: 'a:1', to: 'localhost:2'}]}}\nweft: {deliver: {listeners: [{listen: '0.0.0.0:2'}]}}", "", []string{"localhost:2", "pull from itself", "CORE_PEER_DELIVERYCLIENT_ADDRESSOVERRIDES"}},
+		"pull from itself, by name": {"peer: {deliveryclient: {addressOverrides: [{from: 'a:1', to: 'peer0:2'}]}}\nweft: {deliver: {listeners: [{listen: 'peer0:2'}]}}", "", []string{"peer0:2", "pull from itself"}},
+
 		"no YAML":     {"peer: [", "", []string{"core.yaml", "line 1"}},
 		"no mapping":  {"- a", "", []string{"core.yaml", "peer:"}},
 		"too large":   {big, "", []string{"larger than 1048576 bytes"}},

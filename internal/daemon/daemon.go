@@ -54,6 +54,7 @@ type Daemon struct {
 	host       *host.Host
 	node       *weft.Node
 	operations *operations.Server
+	outlets    []outlet
 	socket     net.Listener
 	admin      *admin.Server
 
@@ -129,6 +130,9 @@ func (d *Daemon) listen(cfg Config) (err error) {
 		return err
 	}
 	d.opened = append(d.opened, func() error { return ignoreClosed(d.operations.Close()) })
+	if err := d.openOutlets(); err != nil {
+		return err
+	}
 	addrs, err := parseAddrs("weft.listenAddresses", d.core.ListenAddresses)
 	if err != nil {
 		return err
@@ -188,6 +192,9 @@ func (d *Daemon) serve(ctx context.Context) error {
 	g.Go(func() error { return d.operations.Run(ctx) })
 	g.Go(func() error { return d.watchIdentity(ctx, d.hangup) })
 	g.Go(func() error { return d.watchNode(ctx) })
+	for _, o := range d.outlets {
+		g.Go(func() error { return o.serve(ctx, d.node) })
+	}
 	g.Go(func() error {
 		if err := d.joinAll(ctx); err != nil {
 			return err
