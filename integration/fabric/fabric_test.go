@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package fabric_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/weft-p2p/weft/internal/devnet"
+)
+
+// A stock peer whose only source is a weft node commits what a stock orderer orders: transactions and configurations that come through
+// the weft node's Broadcast, and those that its own gateway sends. It comes back when the weft node does.
+func TestStockPeerDrawsFromWeft(t *testing.T) {
+	n := newNetwork(t)
+	n.startOrderer(t)
+	stop := n.startWeft(t)
+	n.startPeer(t)
+	n.joinPeer(t)
+
+	n.broadcast(t, n.transaction(t))
+	n.peerHas(t, 1)
+	require.Contains(t, n.peer.log.String(), "orderer-address="+n.weftAddress, "the peer draws from weft")
+
+	n.broadcast(t, n.configUpdate(t, devnet.SetAnchors("Org1", "127.0.0.1:7051")))
+	n.peerHas(t, 2)
+	n.submitThroughGateway(t, n.transaction(t))
+	n.peerHas(t, 3)
+
+	stop()
+	n.startWeft(t)
+	n.broadcast(t, n.transaction(t))
+	n.peerHas(t, 4)
+	require.NotContains(t, n.peer.log.String(), "could not be verified")
+	require.NotContains(t, n.peer.log.String(), "orderer-address="+n.ordererAddress, "it has no other source")
+	t.Logf("the peer's view of its source:\n%s", n.peer.log.lines("peer.blocksprovider"))
+}
+
+// patience is for one step of the test.
+const patience = 60 * time.Second
