@@ -36,9 +36,10 @@ type Ledger interface {
 // Config is what an [Orderer] needs. Genesis, Identity and TLS are required.
 type Config struct {
 	Genesis    *common.Block
-	Identity   *msp.SigningIdentity // of an ordering organization; signs the blocks
-	TLS        tls.Certificate      // of the server
-	ClientAuth bool                 // mutual TLS: clients must show a certificate of a TLS root in the channel configuration
+	Identity   *msp.SigningIdentity            // of an ordering organization; signs the blocks
+	Consenters map[uint32]*msp.SigningIdentity // by ID: on a BFT channel a quorum of them signs each block
+	TLS        tls.Certificate                 // of the server
+	ClientAuth bool                            // mutual TLS: clients must show a certificate of a TLS root in the channel configuration
 
 	Ledger       Ledger             // nil: a new Memory
 	BatchSize    *orderer.BatchSize // nil: of the channel configuration in force

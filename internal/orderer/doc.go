@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package orderer is a development ordering service: one process, no consensus. It speaks Fabric's orderer.AtomicBroadcast over TLS, so
-// that a peer, an SDK or package leader/deliver cannot tell it from a real orderer of a Raft channel, and it makes blocks that Fabric's
-// verifier accepts. Tests, the demo network and measurements use it. It must never order anything of value: whoever stops this process
+// that a peer, an SDK or package leader/deliver cannot tell it from a real orderer of a Raft or BFT channel, and it makes blocks that Fabric's
+// verifier accepts. On a BFT channel the process holds the keys of all consenters, and a quorum of them signs each block. Tests, the demo network and measurements use it. It must never order anything of value: whoever stops this process
 // stops the channel, and whoever holds its key writes the chain.
 //
 //	Broadcast --Writers, size--> Order --> one goroutine: batch -> block -> sign -> ledger.Append

@@ -150,7 +150,7 @@ func (o *Orderer) write(data [][]byte, bundle *channelconfig.Bundle) error {
 	if bundle != nil {
 		o.head.lastConfig = number
 	}
-	if err := sign(b, o.head.lastConfig, o.signer.Load()); err != nil {
+	if err := o.seal(b); err != nil {
 		return err
 	}
 	at := time.Now()

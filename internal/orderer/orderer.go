@@ -51,7 +51,7 @@ func New(cfg Config) (*Orderer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := bundle.EvaluateIdentity(channelconfig.PolicyBlockValidation, cfg.Identity.Identity); err != nil {
+	if err := accepted(bundle, cfg.Identity, cfg.Consenters); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrIdentity, cfg.Identity.MSPID(), err)
 	}
 	cfg.Log = cfg.Log.With("channel", bundle.ChannelID())
@@ -205,7 +205,7 @@ func (o *Orderer) update(change func(*server.State)) {
 
 func (o *Orderer) warnUnlessAccepted(bundle *channelconfig.Bundle) {
 	id := o.signer.Load()
-	if err := bundle.EvaluateIdentity(channelconfig.PolicyBlockValidation, id.Identity); err != nil {
+	if err := accepted(bundle, id, o.cfg.Consenters); err != nil {
 		o.cfg.Log.Warn("peers will refuse the next blocks: the configuration does not accept their signer", "mspid", id.MSPID(), "err", err)
 	}
 }

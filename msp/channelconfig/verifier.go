@@ -29,6 +29,12 @@ func NewVerifier(bundle *Bundle, last *common.BlockHeader) *Verifier {
 	return &Verifier{bundle: bundle, next: last.GetNumber() + 1, previous: block.HeaderHash(last)}
 }
 
+// VerifierAt returns a verifier of block next and on, under the configuration in force there, behind the block whose header
+// has the hash previous.
+func VerifierAt(bundle *Bundle, next uint64, previous []byte) *Verifier {
+	return &Verifier{bundle: bundle, next: next, previous: slices.Clone(previous)}
+}
+
 // Next returns the number of the block that Verify expects.
 func (v *Verifier) Next() uint64 { return v.next }
 

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"testing"
@@ -31,7 +32,7 @@ var ErrRefused = errors.New("orderertest: connection refused")
 // bufferSize of an in-memory connection, in bytes: small, so that a reader that stops is noticed soon.
 const bufferSize = 64 << 10
 
-// Network is a channel with two application organizations and one ordering organization that has two endpoints.
+// Network is a channel with two application organizations and one ordering organization that has two endpoints, or four on a BFT channel.
 type Network struct {
 	Channel    string
 	Ordering   *devnet.Org
@@ -39,36 +40,48 @@ type Network struct {
 	Later      []*devnet.Org // that a test has added to the channel: their administrators sign updates, too
 	Addresses  []string
 	Genesis    *common.Block
-	Identity   *msp.SigningIdentity // of the orderer
-	ServerTLS  tls.Certificate      // for both addresses
-	Client     *devnet.Node         // of Org1: may write and read
-	Peer       *devnet.Node         // of Org1: may read
+	Identity   *msp.SigningIdentity            // of the orderer
+	Consenters map[uint32]*msp.SigningIdentity // of a BFT channel; the first is Identity
+	ServerTLS  tls.Certificate                 // for both addresses
+	Client     *devnet.Node                    // of Org1: may write and read
+	Peer       *devnet.Node                    // of Org1: may read
 
 	mu        sync.Mutex // guards listeners
 	listeners map[string]*bufconn.Listener
 }
 
-// New makes a network.
-func New(t testing.TB) *Network {
+// New makes a network whose channel is ordered by raft.
+func New(t testing.TB) *Network { return newNetwork(t, devnet.Raft, 2) }
+
+// NewBFT makes a network whose channel is ordered by four consenters, one of which may be faulty. Each has an endpoint.
+func NewBFT(t testing.TB) *Network { return newNetwork(t, devnet.BFT, 4) }
+
+func newNetwork(t testing.TB, consensus string, orderers int) *Network {
 	t.Helper()
 	n := &Network{
-		Channel: "orders", Addresses: []string{"orderer0.example.com:7050", "orderer1.example.com:7050"},
-		Ordering: Org(t, "Orderer"), Org1: Org(t, "Org1"), Org2: Org(t, "Org2"), listeners: map[string]*bufconn.Listener{},
+		Channel: "orders", Ordering: Org(t, "Orderer"), Org1: Org(t, "Org1"), Org2: Org(t, "Org2"),
+		Consenters: map[uint32]*msp.SigningIdentity{}, listeners: map[string]*bufconn.Listener{},
 	}
-	certPEM, keyPEM, err := n.Ordering.TLS("orderer0.example.com", []string{"orderer1.example.com", "localhost", "127.0.0.1"}, time.Now())
+	hosts := []string{"localhost", "127.0.0.1"}
+	for i := range orderers {
+		hosts = append(hosts, fmt.Sprintf("orderer%d.example.com", i))
+		n.Addresses = append(n.Addresses, fmt.Sprintf("orderer%d.example.com:7050", i))
+	}
+	certPEM, keyPEM, err := n.Ordering.TLS("orderer0.example.com", hosts, time.Now())
 	require.NoError(t, err)
 	n.ServerTLS, err = tls.X509KeyPair(certPEM, keyPEM)
 	require.NoError(t, err)
-	node := Enroll(t, n.Ordering, "orderer0", devnet.Orderer)
-	n.Identity = Signer(t, node)
 	n.Client = Enroll(t, n.Org1, "User1", devnet.Client)
 	n.Peer = Enroll(t, n.Org1, "peer0", devnet.Peer)
-	nodes := make([]devnet.OrderingNode, len(n.Addresses))
+	nodes := make([]devnet.OrderingNode, orderers)
 	for i, address := range n.Addresses {
+		node := Enroll(t, n.Ordering, fmt.Sprintf("orderer%d", i), devnet.Orderer)
+		n.Consenters[uint32(i+1)] = Signer(t, node)
 		nodes[i] = devnet.OrderingNode{Org: n.Ordering, Address: address, TLSCert: certPEM, Identity: node.CertPEM()}
 	}
+	n.Identity = n.Consenters[1]
 	n.Genesis, err = devnet.Genesis(devnet.Channel{
-		ID: n.Channel, Orgs: []*devnet.Org{n.Org1, n.Org2}, Orderers: nodes, BatchSize: 2, BatchTimeout: time.Second,
+		ID: n.Channel, Orgs: []*devnet.Org{n.Org1, n.Org2}, Orderers: nodes, Consensus: consensus, BatchSize: 2, BatchTimeout: time.Second,
 	}, time.Now())
 	require.NoError(t, err)
 	return n
@@ -76,10 +89,10 @@ func New(t testing.TB) *Network {
 
 // Config returns a configuration for orderer.New with a ledger in memory.
 func (n *Network) Config() orderer.Config {
-	return orderer.Config{Genesis: n.Genesis, Identity: n.Identity, TLS: n.ServerTLS}
+	return orderer.Config{Genesis: n.Genesis, Identity: n.Identity, Consenters: n.Consenters, TLS: n.ServerTLS}
 }
 
-// Orderer makes an ordering service and serves it at both addresses until the test ends.
+// Orderer makes an ordering service and serves it at all addresses until the test ends.
 func (n *Network) Orderer(t testing.TB, cfg orderer.Config) *orderer.Orderer {
 	t.Helper()
 	o, err := orderer.New(cfg)
