@@ -119,6 +119,6 @@ func (c *Channel) orderersConfig(j *joinConfig) deliver.Config {
 	return deliver.Config{
 		Channel: c.id, Signer: c.node.signer, ClientCert: j.tlsClient, Dial: j.dial, Log: c.node.logger("leader"), Overrides: j.deliver.Overrides,
 		ConnTimeout: j.deliver.ConnTimeout, KeepaliveInterval: j.deliver.KeepaliveInterval, KeepaliveTimeout: j.deliver.KeepaliveTimeout,
-		Endpoints: func() []channelconfig.Endpoint { return c.sync.Position().Bundle.Endpoints() },
+		Endpoints: func() []channelconfig.Endpoint { return c.sync.Position().Bundle.Endpoints() }, Verifier: c.ahead,
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/leader"
+	"github.com/weft-p2p/weft/msp/channelconfig"
 )
 
 // pulled is where the blocks of our own source go, and where its puller hears what has become of them.
@@ -38,4 +39,10 @@ func told(err error) error {
 	default:
 		return err
 	}
+}
+
+// ahead is a verifier of what follows our height.
+func (c *Channel) ahead() *channelconfig.Verifier {
+	at := c.sync.Position()
+	return channelconfig.VerifierAt(at.Bundle, at.Height, at.Head)
 }

@@ -11,6 +11,9 @@
 //	      ^                                  |
 //	      +---- back-off with jitter <-------+  the stream broke, or Submit refused the block
 //
+// A Source is left for another place when a [Judge] refuses what it brought, or when it does not bring what is known to exist for longer
+// than the censorship timeout.
+//
 // With dynamic leaders, an [Elector] runs the Puller while its [Election] says that this node leads its organization in the channel. The
 // election knows no messages: it is a function of what membership knows of the others and the time.
 //

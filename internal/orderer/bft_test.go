@@ -20,7 +20,7 @@ import (
 // Blocks of a BFT channel verify as Fabric's do, across a configuration block, and carry a quorum of three of four, not always the same.
 func TestBFTBlocksVerify(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, ledger := orderertest.NewBFT(t), orderer.NewMemory()
+		n, ledger := orderertest.NewBFT(t, 4), orderer.NewMemory()
 		cfg := n.Config()
 		cfg.Ledger = ledger
 		o := n.Orderer(t, cfg)
@@ -50,7 +50,7 @@ func TestBFTBlocksVerify(t *testing.T) {
 
 func TestBFTWantsAQuorumOfKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := orderertest.NewBFT(t)
+		n := orderertest.NewBFT(t, 4)
 		cfg := n.Config()
 		cfg.Consenters = maps.Clone(cfg.Consenters)
 		delete(cfg.Consenters, 4)

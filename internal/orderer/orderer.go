@@ -128,6 +128,21 @@ func (o *Orderer) Height() uint64 {
 	return now.Height
 }
 
+// WaitHeight waits until the chain has a height, or ctx ends.
+func (o *Orderer) WaitHeight(ctx context.Context, height uint64) error {
+	for {
+		_, changed := o.look() // before the height, so that no change is missed
+		if o.Height() >= height {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // Bundle returns the configuration in force for the next block.
 func (o *Orderer) Bundle() *channelconfig.Bundle {
 	now, _ := o.look()

@@ -33,10 +33,13 @@ import (
 // judging takes blocks as a channel does, and refuses those that do not verify.
 type judging struct {
 	receiver
+	at       sync.Mutex // guards verifier
 	verifier *channelconfig.Verifier
 }
 
 func (j *judging) submit(ctx context.Context, b *common.Block) error {
+	j.at.Lock()
+	defer j.at.Unlock()
 	if b.GetHeader().GetNumber() > 0 {
 		if err := j.verifier.Verify(b); err != nil {
 			return fmt.Errorf("%w: %w", leader.ErrRefused, err)
@@ -46,6 +49,13 @@ func (j *judging) submit(ctx context.Context, b *common.Block) error {
 		}
 	}
 	return j.receiver.submit(ctx, b)
+}
+
+// ahead is a verifier of what follows.
+func (j *judging) ahead() *channelconfig.Verifier {
+	j.at.Lock()
+	defer j.at.Unlock()
+	return channelconfig.VerifierAt(j.verifier.Bundle(), j.verifier.Next(), j.verifier.PreviousHash())
 }
 
 // warnings is a log that keeps the lines an operator sees.

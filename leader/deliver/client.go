@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+
 	"github.com/weft-p2p/weft/leader"
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/msp/channelconfig"
@@ -22,9 +24,10 @@ import (
 var errRefreshed = errors.New("deliver: the orderer endpoints changed")
 
 var (
-	_ leader.Source  = (*Client)(nil)
-	_ leader.Located = (*Client)(nil)
-	_ leader.Blamed  = (*Client)(nil)
+	_ leader.Source      = (*Client)(nil)
+	_ leader.Located     = (*Client)(nil)
+	_ leader.Blamed      = (*Client)(nil)
+	_ leader.Foresighted = (*Client)(nil)
 )
 
 // Config is what a [Client] needs. Channel, Endpoints and Signer are required. The functions are called before each stream.
@@ -34,6 +37,10 @@ type Config struct {
 	Signer     func() *msp.SigningIdentity     // signs the requests
 	ClientCert *tls.Certificate                // for orderers that require mutual TLS; nil: none
 	Overrides  []Override                      // change what Endpoints returns
+
+	// Verifier returns a verifier of what follows our height, which the client may move. While the consensus type is BFT, headers are pulled
+	// from other endpoints than the blocks; see [Client.Known]. Nil: they never are.
+	Verifier func() *channelconfig.Verifier
 
 	// Dial opens the connection that TLS then runs over; nil: TCP. It must return soon after ctx ends.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
@@ -92,7 +99,8 @@ type Client struct {
 type stream struct {
 	endpoint  string
 	endpoints []channelconfig.Endpoint
-	asked     bool // the request was sent
+	asked     bool      // the request was sent
+	front     *frontier // of its blocks, and of headers from elsewhere
 	cancel    context.CancelCauseFunc
 }
 
@@ -115,11 +123,18 @@ func (c *Client) Pull(ctx context.Context, from uint64, submit leader.Submit) er
 	c.last = endpoint.Address
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	c.set(&stream{endpoint: endpoint.Address, endpoints: endpoints, cancel: cancel})
+	front := newFrontier(from)
+	c.set(&stream{endpoint: endpoint.Address, endpoints: endpoints, front: front, cancel: cancel})
 	defer c.set(nil)
 	c.Refresh() // for a change since the endpoints were read
 
-	err := c.stream(ctx, endpoint, from, submit)
+	stop := c.watch(ctx, front)
+	err := c.stream(ctx, endpoint, from, func(ctx context.Context, b *common.Block) error {
+		front.move(b.Header.Number + 1)
+		return submit(ctx, b)
+	})
+	cancel(nil)
+	stop()
 	if errors.Is(context.Cause(ctx), errRefreshed) {
 		c.cfg.Log.Debug("the orderer endpoints changed: reconnecting", "endpoint", endpoint.Address)
 		return nil
@@ -135,6 +150,30 @@ func (c *Client) Pull(ctx context.Context, from uint64, submit leader.Submit) er
 func (c *Client) Blame(err error) error {
 	d := c.rotation.bar(time.Now(), c.last)
 	return fmt.Errorf("orderer %s, which is left for %v if there is another: %w", c.last, d, err)
+}
+
+// watch follows the headers at other endpoints until ctx ends, as far as the channel has them. stop waits for that.
+func (c *Client) watch(ctx context.Context, front *frontier) (stop func()) {
+	var receivers sync.WaitGroup
+	if c.cfg.Verifier == nil {
+		return receivers.Wait
+	}
+	spare := &roster{free: c.rotation.others(time.Now())}
+	for range witnesses(c.cfg.Verifier(), len(spare.free)+1) {
+		receivers.Go(func() { c.attest(ctx, spare, front) })
+	}
+	return receivers.Wait
+}
+
+// Known returns the height below which headers from other endpoints than the block source's were verified since the stream began, 0 if
+// there were none; see [leader.Foresighted]. They are read up to 16 blocks ahead of the source.
+func (c *Client) Known() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == nil {
+		return 0
+	}
+	return c.open.front.height()
 }
 
 // Endpoint returns the address of the orderer that was asked for blocks and has not hung up, "" when there is none.

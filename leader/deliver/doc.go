@@ -8,6 +8,9 @@
 //
 // A [Forwarder] passes envelopes of others on to the orderers. The other side of both is package server below this one.
 //
+// On a BFT channel it also reads signed headers at f other endpoints, so that its caller learns of blocks that the one which it pulls from
+// withholds: see [Client.Known].
+//
 // Everything that an orderer sends in place of a block is an error that says what to do about it; see [StatusError]. Nothing is retried
 // here: package leader calls Pull again after a back-off.
 package deliver

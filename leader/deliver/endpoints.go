@@ -57,6 +57,20 @@ func (r *rotation) pick(now time.Time, current []channelconfig.Endpoint) (channe
 	return r.at(best), true
 }
 
+// others returns the endpoints but the one that was picked, in the order of their turns, those that are barred last.
+func (r *rotation) others(now time.Time) []channelconfig.Endpoint {
+	var free, barred []channelconfig.Endpoint
+	for i := 1; i < len(r.order); i++ {
+		e := r.at(r.next + i)
+		if r.bars[e.Address].until.After(now) {
+			barred = append(barred, e)
+		} else {
+			free = append(free, e)
+		}
+	}
+	return append(free, barred...)
+}
+
 func (r *rotation) at(i int) channelconfig.Endpoint { return r.order[i%len(r.order)] }
 
 // take makes a new order when the endpoints are others. The bars of those that stay remain.

@@ -32,7 +32,7 @@ func (c *Client) read(ctx context.Context, e channelconfig.Endpoint, from uint64
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	answers, err := c.seek(ctx, conn, from)
+	answers, err := c.seek(ctx, conn, from, orderer.SeekInfo_BLOCK)
 	if err != nil {
 		return err
 	}
@@ -50,12 +50,12 @@ func (c *Client) read(ctx context.Context, e channelconfig.Endpoint, from uint64
 }
 
 // seek dials, opens the stream and sends the request. It fails at once when the orderer cannot be reached.
-func (c *Client) seek(ctx context.Context, conn *grpc.ClientConn, from uint64) (orderer.AtomicBroadcast_DeliverClient, error) {
-	envelope, err := request(c.cfg.Channel, from, c.cfg.Signer(), c.cfg.ClientCert, time.Now())
+func (c *Client) seek(ctx context.Context, conn *grpc.ClientConn, from uint64, content orderer.SeekInfo_SeekContentType, opts ...grpc.CallOption) (orderer.AtomicBroadcast_DeliverClient, error) {
+	envelope, err := request(c.cfg.Channel, from, content, c.cfg.Signer(), c.cfg.ClientCert, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	answers, err := orderer.NewAtomicBroadcastClient(conn).Deliver(ctx)
+	answers, err := orderer.NewAtomicBroadcastClient(conn).Deliver(ctx, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("open stream: %w", err)
 	}
@@ -67,13 +67,22 @@ func (c *Client) seek(ctx context.Context, conn *grpc.ClientConn, from uint64) (
 
 // receive waits for the block with the given number.
 func (c *Client) receive(answers orderer.AtomicBroadcast_DeliverClient, number uint64) (*common.Block, error) {
+	b, err := c.answer(answers, number)
+	if err != nil {
+		return nil, err
+	}
+	return b, check(b, number)
+}
+
+// answer waits for the next answer, which should be the block with the given number.
+func (c *Client) answer(answers orderer.AtomicBroadcast_DeliverClient, number uint64) (*common.Block, error) {
 	answer, err := answers.Recv()
 	if err != nil {
 		return nil, fmt.Errorf("read block %d: %w", number, err)
 	}
 	switch a := answer.GetType().(type) {
 	case *orderer.DeliverResponse_Block:
-		return a.Block, check(a.Block, number)
+		return a.Block, nil
 	case *orderer.DeliverResponse_Status:
 		return nil, &StatusError{Channel: c.cfg.Channel, Status: a.Status}
 	default:

@@ -21,8 +21,8 @@ import (
 // nonceSize is Fabric's: 24 random bytes make each request another one.
 const nonceSize = 24
 
-// request returns the signed envelope that asks for every block from a number on.
-func request(channel string, from uint64, signer *msp.SigningIdentity, clientCert *tls.Certificate, now time.Time) (*common.Envelope, error) {
+// request returns the signed envelope that asks for every block, or header, from a number on.
+func request(channel string, from uint64, content orderer.SeekInfo_SeekContentType, signer *msp.SigningIdentity, clientCert *tls.Certificate, now time.Time) (*common.Envelope, error) {
 	if signer == nil {
 		return nil, fmt.Errorf("%w: no signing identity", ErrSigner)
 	}
@@ -31,9 +31,10 @@ func request(channel string, from uint64, signer *msp.SigningIdentity, clientCer
 		return nil, err
 	}
 	info, err := proto.Marshal(&orderer.SeekInfo{
-		Start:    position(from),
-		Stop:     position(math.MaxUint64),
-		Behavior: orderer.SeekInfo_BLOCK_UNTIL_READY,
+		Start:       position(from),
+		Stop:        position(math.MaxUint64),
+		Behavior:    orderer.SeekInfo_BLOCK_UNTIL_READY,
+		ContentType: content,
 	})
 	if err != nil {
 		return nil, err

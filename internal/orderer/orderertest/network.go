@@ -32,7 +32,7 @@ var ErrRefused = errors.New("orderertest: connection refused")
 // bufferSize of an in-memory connection, in bytes: small, so that a reader that stops is noticed soon.
 const bufferSize = 64 << 10
 
-// Network is a channel with two application organizations and one ordering organization that has two endpoints, or four on a BFT channel.
+// Network is a channel with two application organizations and one ordering organization that has two endpoints, or one for each consenter.
 type Network struct {
 	Channel    string
 	Ordering   *devnet.Org
@@ -53,8 +53,8 @@ type Network struct {
 // New makes a network whose channel is ordered by raft.
 func New(t testing.TB) *Network { return newNetwork(t, devnet.Raft, 2) }
 
-// NewBFT makes a network whose channel is ordered by four consenters, one of which may be faulty. Each has an endpoint.
-func NewBFT(t testing.TB) *Network { return newNetwork(t, devnet.BFT, 4) }
+// NewBFT makes a network whose channel is ordered by so many consenters, (n-1)/3 of which may be faulty. Each has an endpoint.
+func NewBFT(t testing.TB, consenters int) *Network { return newNetwork(t, devnet.BFT, consenters) }
 
 func newNetwork(t testing.TB, consensus string, orderers int) *Network {
 	t.Helper()
