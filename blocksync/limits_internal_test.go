@@ -110,3 +110,8 @@ func TestStallsDecay(t *testing.T) {
 	require.Equal(t, 1, a.blame(began.Add(stallDecay-1), 0))
 	require.Zero(t, a.blame(began.Add(stallDecay), 0))
 }
+
+func TestPatienceFollowsMinRate(t *testing.T) {
+	require.Equal(t, Protocol.Deadline, patience(0))
+	require.Equal(t, Protocol.Deadline+time.Second, patience(minRate))
+}

@@ -39,3 +39,6 @@ func (t Table) Knows(rec *msp.Record) bool {
 }
 
 func (t Table) Len() int { return len(t.known.ids()) }
+
+// Twin says whether a duplicate of the identity of a record is reported now.
+func (t Table) Twin(rec *msp.Record) bool { return t.known.firstTwin(rec) }

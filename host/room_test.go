@@ -96,3 +96,19 @@ func TestDisconnectedGoFirst(t *testing.T) {
 		require.True(t, table.Knows(rec))
 	}
 }
+
+// TestReportedTwinsAtTheLimit: as many identities are remembered as the table says; with one more the first may be reported
+// again.
+func TestReportedTwinsAtTheLimit(t *testing.T) {
+	table := host.NewTable(4, everybody)
+	first := show(t, identity(t, "Org1"), 1)
+	require.True(t, table.Twin(first))
+	for range host.MaxTwins - 1 {
+		require.True(t, table.Twin(show(t, identity(t, "Org1"), 1)))
+	}
+	require.False(t, table.Twin(first), "at the limit")
+	for range host.MaxTwins {
+		require.True(t, table.Twin(show(t, identity(t, "Org1"), 1)))
+	}
+	require.True(t, table.Twin(first), "past it")
+}

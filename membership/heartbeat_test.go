@@ -13,6 +13,7 @@ import (
 
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-p2p/weft/membership"
@@ -132,6 +133,12 @@ func TestHeartbeatSize(t *testing.T) {
 	require.Less(t, len(content), membership.MaxContent, "the widest legal heartbeat must fit")
 	_, err = membership.DecodeHeartbeat(&msp.Sealed{Record: rec, Content: content})
 	require.NoError(t, err)
+
+	padded := protowire.AppendTag([]byte{8, 1}, 999, protowire.BytesType) // a field of a later version
+	padded = protowire.AppendBytes(padded, make([]byte, membership.MaxContent-len(padded)-3))
+	require.Len(t, padded, membership.MaxContent)
+	_, err = membership.DecodeHeartbeat(&msp.Sealed{Record: rec, Content: padded})
+	require.NoError(t, err, "at the limit")
 
 	_, err = membership.DecodeHeartbeat(&msp.Sealed{Record: rec, Content: make([]byte, membership.MaxContent+1)})
 	require.ErrorContains(t, err, "65537 bytes, at most 65536")
