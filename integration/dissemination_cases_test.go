@@ -57,7 +57,8 @@ type spreadCase struct {
 	leaders     int   // organizations whose first peer has each block from the ordering service; 0: one
 	every       time.Duration
 	blocks      int
-	few         int // blocks of the schemes beside weft, if not as many: those that take minutes each
+	quick       bool // over sockets: do not wait until everything is calm
+	few         int  // blocks of the schemes beside weft, if not as many: those that take minutes each
 }
 
 // share is one of so many peers.

@@ -32,12 +32,13 @@ type otherScheme interface {
 
 // others is a network of another scheme.
 type others struct {
-	scheme  string
-	hosts   []corehost.Host
-	traffic []*traffic
-	parts   []otherScheme
-	sent    []time.Time
-	wire    func() int64
+	scheme   string
+	hosts    []corehost.Host
+	traffic  []*traffic
+	parts    []otherScheme
+	settling time.Duration
+	wire     func() int64         // nil: not counted
+	watch    func() (stop func()) // called before the first block, unless nil; stop when all is there
 }
 
 // spreadByReference measures another scheme on the network of the case. The leaders publish a block at the same moment.
@@ -45,7 +46,7 @@ func spreadByReference(t *testing.T, scheme string, c spreadCase) *spreading {
 	n := simtest.New(t, c.link())
 	random := n.Rand(3)
 	roles := c.cast(n, random)
-	o := &others{scheme: scheme, wire: n.Carried}
+	o := &others{scheme: scheme, settling: settling, wire: n.Carried}
 	for i := range roles {
 		o.host(t, n.Options(i))
 	}
@@ -67,7 +68,6 @@ func (o *others) spread(t *testing.T, s *spreading, roles []role, random *rand.R
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	o.sent = make([]time.Time, s.blocks)
 	for i := range o.hosts {
 		part, err := o.part(ctx, i, s, roles, random)
 		require.NoError(t, err)
@@ -75,7 +75,10 @@ func (o *others) spread(t *testing.T, s *spreading, roles []role, random *rand.R
 		running.Go(func() { require.NoError(t, part.Run(ctx)) })
 	}
 	o.connect(ctx, t, roles, random)
-	time.Sleep(settling)
+	time.Sleep(o.settling)
+	if o.watch != nil {
+		defer o.watch()()
+	}
 	s.before = o.read()
 	for i := range s.blocks {
 		o.publish(ctx, t, i, s, roles, random)
@@ -94,7 +97,7 @@ func (o *others) part(ctx context.Context, i int, s *spreading, roles []role, ra
 		Host: o.hosts[i], Mute: roles[i].mute, Rand: rand.New(rand.NewPCG(random.Uint64(), 1)),
 		Delivered: func(number uint64) {
 			if !roles[i].leads && !roles[i].mute {
-				s.arrived(int(number), time.Since(o.sent[number]))
+				s.arrived(int(number))
 			}
 		},
 	}
@@ -132,7 +135,7 @@ func (o *others) connect(ctx context.Context, t *testing.T, roles []role, random
 func (o *others) publish(ctx context.Context, t *testing.T, number int, s *spreading, roles []role, random *rand.Rand) {
 	block := make([]byte, s.size)
 	_, _ = rand.NewChaCha8([32]byte{byte(number), byte(random.Uint32())}).Read(block) // never fails
-	o.sent[number] = time.Now()
+	s.leaves(number)
 	s.bytes += int64(len(block))
 	for i, r := range roles {
 		if r.leads {

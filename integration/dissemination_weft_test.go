@@ -56,19 +56,26 @@ func spreadByWeft(t *testing.T, c spreadCase) *spreading {
 func (n *testNet) spread(s *spreading, watched []*testPeer) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var watchers sync.WaitGroup
-	first, start := n.orderer.Height(), time.Now()
+	first := n.orderer.Height()
 	for _, p := range watched {
 		watchers.Go(func() {
 			for i := range s.blocks {
 				if p.channel.WaitHeight(ctx, first+uint64(i)+1) != nil {
 					return
 				}
-				s.arrived(i, time.Since(start.Add(time.Duration(i)*s.every)))
+				s.arrived(i)
 			}
 		})
 	}
 	s.before = n.read()
-	n.order(s.blocks, s.size, s.every)
+	start := time.Now()
+	for i := range s.blocks {
+		tx := n.transaction(s.size)
+		time.Sleep(time.Until(start.Add(time.Duration(i) * s.every)))
+		s.leaves(i)
+		n.cut(tx)
+	}
+	time.Sleep(s.every)
 	n.await(patience, watched...)
 	s.after = n.read()
 	cancel()

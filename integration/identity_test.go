@@ -113,7 +113,7 @@ func TestOnlyPeersActAsPeersUnlessNodeOUsAreOff(t *testing.T) {
 		n.configure(devnet.AddOrg(free))
 		n.requireAll(time.Second, n.peers...)
 		for i, role := range []devnet.Role{devnet.Client, devnet.Admin, devnet.Orderer} {
-			s := n.newStranger(100 + i, n.orgs[0])
+			s := n.newStranger(100+i, n.orgs[0])
 			node := n.enroll(n.orgs[0], "other"+string(role), role)
 			local, err := node.Local()
 			require.NoError(t, err)
@@ -124,7 +124,7 @@ func TestOnlyPeersActAsPeersUnlessNodeOUsAreOff(t *testing.T) {
 			s.connect(n.peers[0])
 			require.Equal(t, hostpb.Status_STATUS_REFUSED, s.shows(n.peers[0], record), "%s", role)
 
-			s = n.newStranger(200 + i, n.orgs[0])
+			s = n.newStranger(200+i, n.orgs[0])
 			local, err = n.enroll(free, "any"+string(role), role).Local()
 			require.NoError(t, err)
 			record, err = msp.IssueRecord(s.key, local.Signer, 1, time.Now())

@@ -173,4 +173,3 @@ func (s *stranger) lies(topic string) [][]byte {
 func marked(message []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(slices.Clone(message), 999, protowire.BytesType), mark)
 }
-

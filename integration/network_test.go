@@ -32,12 +32,19 @@ type testNet struct {
 	genesis *common.Block
 	random  *rand.Rand
 	peers   []*testPeer
+	sockets *sockets // in place of Net, for what is measured in real time; nil otherwise
 }
 
 // newNet makes a network; no peer runs yet. Peers are numbered through all organizations: org o's are o*peers and on.
 func newNet(t *testing.T, link simtest.Link, orgs, peers int) *testNet {
 	n := &testNet{Net: simtest.New(t, link), t: t, log: testLog(t)}
 	n.random = n.Rand(2)
+	n.found(orgs, peers)
+	return n
+}
+
+// found makes the organizations, their peers and the ordering service.
+func (n *testNet) found(orgs, peers int) {
 	for o := range orgs {
 		n.orgs = append(n.orgs, n.newOrg(fmt.Sprintf("Org%d", o+1)))
 	}
@@ -49,7 +56,6 @@ func newNet(t *testing.T, link simtest.Link, orgs, peers int) *testNet {
 			n.add(org, p)
 		}
 	}
-	return n
 }
 
 func testLog(t *testing.T) *slog.Logger {

@@ -117,14 +117,24 @@ func (o *ordering) mendOff(number int) {
 // order orders blocks of about size bytes, one every interval.
 func (n *testNet) order(blocks, size int, interval time.Duration) {
 	for range blocks {
-		random := rand.NewChaCha8([32]byte{byte(n.random.Uint32()), byte(n.random.Uint32()), byte(n.random.Uint32()), byte(n.random.Uint32())})
-		tx, err := devnet.Transaction(channelName, n.client, size, random, time.Now())
-		require.NoError(n.t, err)
-		require.NoError(n.t, n.orderer.Order(context.Background(), tx))
-		_, err = n.orderer.Cut(context.Background())
-		require.NoError(n.t, err)
+		n.cut(n.transaction(size))
 		time.Sleep(interval)
 	}
+}
+
+// transaction makes a transaction of size bytes.
+func (n *testNet) transaction(size int) *common.Envelope {
+	random := rand.NewChaCha8([32]byte{byte(n.random.Uint32()), byte(n.random.Uint32()), byte(n.random.Uint32()), byte(n.random.Uint32())})
+	tx, err := devnet.Transaction(channelName, n.client, size, random, time.Now())
+	require.NoError(n.t, err)
+	return tx
+}
+
+// cut orders a block of one transaction.
+func (n *testNet) cut(tx *common.Envelope) {
+	require.NoError(n.t, n.orderer.Order(context.Background(), tx))
+	_, err := n.orderer.Cut(context.Background())
+	require.NoError(n.t, err)
 }
 
 // configure orders a config block.

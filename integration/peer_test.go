@@ -19,7 +19,6 @@ import (
 	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/devnet"
-	"github.com/weft-p2p/weft/internal/simtest"
 	"github.com/weft-p2p/weft/topics"
 )
 
@@ -117,12 +116,12 @@ func (p *testPeer) newNode() {
 
 // newHost is weft's own host, or that of a caller who knows nothing of weft.
 func (p *testPeer) newHost() host {
-	t, options := p.net.t, append(p.wire.options(p.net.Net, p.number), libp2p.BandwidthReporter(p.traffic))
+	t, options := p.net.t, append(p.links(), libp2p.BandwidthReporter(p.traffic))
 	if p.plain {
 		return p.callersHost(options)
 	}
 	cfg := weftHost.Config{
-		Key: p.key, ListenAddrs: []string{simtest.Address(p.number)},
+		Key: p.key, ListenAddrs: []string{p.net.address(p.number)}, Members: len(p.net.peers),
 		Options: append(options, libp2p.NoListenAddrs), PubSubOptions: append(p.tap.options(), pubsub.WithRawTracer(p.listener())),
 	}
 	if !p.hidden {
@@ -146,11 +145,11 @@ func (p *testPeer) bootstrap() []string {
 	var addrs []string
 	for _, other := range p.net.peers {
 		if p.from == nil && other != p && len(addrs) < 2 && (other.number == 0 || other.org == p.org) {
-			addrs = append(addrs, simtest.Address(other.number))
+			addrs = append(addrs, p.net.address(other.number))
 		}
 	}
 	for _, number := range p.from {
-		addrs = append(addrs, simtest.Address(number))
+		addrs = append(addrs, p.net.address(number))
 	}
 	return addrs
 }

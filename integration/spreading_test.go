@@ -23,7 +23,8 @@ type spreading struct {
 
 	before, after reading
 
-	mu    sync.Mutex // guards times
+	mu    sync.Mutex // guards all below
+	sent  []time.Time
 	times [][]time.Duration
 }
 
@@ -35,7 +36,7 @@ type reading struct {
 }
 
 func newSpreading(scheme string, c spreadCase, roles []role) *spreading {
-	s := &spreading{spreadCase: c, scheme: scheme, times: make([][]time.Duration, c.blocks)}
+	s := &spreading{spreadCase: c, scheme: scheme, sent: make([]time.Time, c.blocks), times: make([][]time.Duration, c.blocks)}
 	for _, r := range roles {
 		if !r.leads && !r.mute {
 			s.honest++
@@ -44,10 +45,18 @@ func newSpreading(scheme string, c spreadCase, roles []role) *spreading {
 	return s
 }
 
-func (s *spreading) arrived(block int, took time.Duration) {
+// leaves notes that the leaders have a block now, or have all but got it.
+func (s *spreading) leaves(block int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.times[block] = append(s.times[block], took)
+	s.sent[block] = time.Now()
+}
+
+// arrived notes that another peer has a block now.
+func (s *spreading) arrived(block int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.times[block] = append(s.times[block], time.Since(s.sent[block]))
 }
 
 // complete says whether everybody has every block.

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/weft-p2p/weft"
+)
+
+// loopbackCases are the lines of BenchmarkLoopback: every one with both transports, weft and default gossipsub.
+var loopbackCases = []spreadCase{
+	{peers: 50, size: 16 * kB, blocks: 20},
+	{peers: 50, size: 160 * kB, blocks: 20},
+	{peers: 50, size: mB, blocks: 20},
+	{peers: 100, size: 160 * kB, blocks: 10},
+}
+
+// BenchmarkLoopback answers: what processor time and memory does a block cost each peer over real sockets, and how long does
+// it take when all peers share one machine? Whole nodes in one process over loopback, one block a second; beside them default
+// gossipsub, in the same run. formed-ms is how long the peers took to know each other. docs/performance.md has the method.
+func BenchmarkLoopback(b *testing.B) {
+	for _, c := range loopbackCases {
+		for _, transport := range transports() {
+			for _, scheme := range everybody[:2] {
+				b.Run(fmt.Sprintf("scheme=%s/transport=%s/peers=%d/size=%s", scheme, transport, c.peers, sizeName(c.size)), func(b *testing.B) {
+					var runs []*loopback
+					for range b.N {
+						asTest(b, func(t *testing.T) { runs = append(runs, loop(t, scheme, transport, c)) })
+					}
+					reportLoopback(b, runs)
+				})
+			}
+		}
+	}
+}
+
+// TestLoopback keeps the benchmark from rotting.
+func TestLoopback(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs in real time")
+	}
+	for _, c := range [][2]string{{"weft", "tcp"}, {"weft", "quic"}, {"gossipsub", "tcp"}} {
+		t.Run(c[0]+" "+c[1], func(t *testing.T) {
+			l := loop(t, c[0], c[1], spreadCase{peers: 3, size: 40 * kB, blocks: 2, every: 200 * ms, quick: true})
+			require.Zero(t, l.missing())
+			require.Positive(t, l.cpu)
+			require.Positive(t, l.heap)
+			require.Greater(t, l.copies(), 0.9)
+		})
+	}
+}
+
+// loopback is what was seen of some blocks over real sockets.
+type loopback struct {
+	*spreading
+	formed    time.Duration
+	cpu, idle time.Duration // of all peers: for the blocks, and a second without any
+	heap      uint64        // bytes, of all peers, at most
+}
+
+// loop runs a case over real sockets.
+func loop(t *testing.T, scheme, transport string, c spreadCase) *loopback {
+	c = c.filled()
+	roles := make([]role, c.peers)
+	roles[0].leads = true
+	l := &loopback{spreading: newSpreading(scheme, c, roles)}
+	debug.FreeOSMemory()
+	if scheme == "weft" {
+		l.byWeft(t, transport)
+	} else {
+		l.byGossipsub(t, transport, roles)
+	}
+	return l
+}
+
+// restful is for how long is measured what peers cost without blocks.
+func (l *loopback) restful() time.Duration {
+	if l.quick {
+		return 200 * ms
+	}
+	return 10 * time.Second
+}
+
+func (l *loopback) byWeft(t *testing.T, transport string) {
+	n := newSocketNet(t, transport, l.peers)
+	start := time.Now()
+	for i, p := range n.peers {
+		if i == 0 {
+			p.start(weft.AsLeader())
+		} else {
+			p.start()
+		}
+	}
+	for !n.formed() && time.Since(start) < 2*patience {
+		time.Sleep(50 * ms)
+	}
+	require.True(t, n.formed(), "the peers do not know each other")
+	l.formed = time.Since(start)
+	if !l.quick {
+		time.Sleep(settling)
+	}
+	stop := watchUsage(t, l.restful())
+	n.spread(l.spreading, n.peers[1:])
+	l.cpu, l.idle, l.heap = stop()
+}
+
+// formed says whether every peer knows every other and is connected to it.
+func (n *testNet) formed() bool {
+	return !slices.ContainsFunc(n.peers, func(p *testPeer) bool {
+		return p.channel.Status().Members < len(n.peers)-1 || len(p.host.Network().Peers()) < len(n.peers)-1
+	})
+}
+
+func (l *loopback) byGossipsub(t *testing.T, transport string, roles []role) {
+	s := newSockets(t, transport, l.peers)
+	o := &others{scheme: l.scheme, settling: settling}
+	if l.quick {
+		o.settling = 2 * time.Second // two heartbeats, that make the mesh
+	}
+	for i := range roles {
+		o.host(t, s.listening(i))
+	}
+	o.watch = func() func() {
+		stop := watchUsage(t, l.restful())
+		return func() { l.cpu, l.idle, l.heap = stop() }
+	}
+	o.spread(t, l.spreading, roles, rand.New(rand.NewPCG(rand.Uint64(), 3)))
+}
+
+// reportLoopback reports what some runs of a case have in common.
+func reportLoopback(b *testing.B, runs []*loopback) {
+	var spreadings []*spreading
+	var cpu, idle, formed time.Duration
+	var heap uint64
+	var last time.Duration
+	c := runs[0].spreadCase
+	for _, l := range runs {
+		spreadings = append(spreadings, l.spreading)
+		cpu, idle, formed, heap = cpu+l.cpu, idle+l.idle, formed+l.formed, heap+l.heap
+		last = max(last, slices.Max(l.toAll()))
+	}
+	report(b, spreadings)
+	each := float64(len(runs) * c.peers)
+	b.ReportMetric(inMs(last), "max-ms")
+	b.ReportMetric(inMs(cpu)/each/float64(c.blocks), "cpu-ms/peer-block")
+	b.ReportMetric(inMs(idle)/each, "idle-cpu-ms/peer-s")
+	b.ReportMetric(float64(heap)/each/mB, "heap-MB/peer")
+	if formed > 0 {
+		b.ReportMetric(inMs(formed)/float64(len(runs)), "formed-ms")
+	}
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/stretchr/testify/require"
+	"github.com/weft-p2p/weft/internal/simtest"
+)
+
+// sockets are the addresses of peers that talk over real sockets on loopback, in real time.
+type sockets struct {
+	addresses []string
+}
+
+// newSockets finds free ports for some peers, transport is tcp or quic.
+func newSockets(t *testing.T, transport string, peers int) *sockets {
+	s := &sockets{}
+	for range peers {
+		if transport == "tcp" {
+			l, err := net.Listen("tcp4", "127.0.0.1:0")
+			require.NoError(t, err)
+			defer func() { require.NoError(t, l.Close()) }()
+			s.addresses = append(s.addresses, fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", l.Addr().(*net.TCPAddr).Port))
+			continue
+		}
+		c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer func() { require.NoError(t, c.Close()) }()
+		s.addresses = append(s.addresses, fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", c.LocalAddr().(*net.UDPAddr).Port))
+	}
+	return s
+}
+
+// newSocketNet makes a network of one organization over real sockets. Its ledgers lie in memory if that can be had: what 50
+// peers sync to one disk says nothing about one.
+func newSocketNet(t *testing.T, transport string, peers int) *testNet {
+	if _, err := os.Stat("/dev/shm"); err == nil {
+		t.Setenv("TMPDIR", "/dev/shm")
+	}
+	n := &testNet{sockets: newSockets(t, transport, peers), t: t, log: testLog(t), random: rand.New(rand.NewPCG(rand.Uint64(), 2))}
+	n.found(1, peers)
+	return n
+}
+
+// address is where a peer listens.
+func (n *testNet) address(number int) string {
+	if n.sockets != nil {
+		return n.sockets.addresses[number]
+	}
+	return simtest.Address(number)
+}
+
+// links is how a peer hangs on the network: libp2p's options for the simulated one, none for sockets.
+func (p *testPeer) links() []libp2p.Option {
+	if p.net.sockets != nil {
+		return nil
+	}
+	return p.wire.options(p.net.Net, p.number)
+}
+
+// processorTime is what the process has used so far, in user and system mode.
+func processorTime(t *testing.T) time.Duration {
+	var u syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// watchUsage measures what the process costs until stop, without what it costs while nothing happens. That, a second of it, is
+// measured before. heap is the largest HeapInuse.
+func watchUsage(t *testing.T, idle time.Duration) (stop func() (blocks, rest time.Duration, heap uint64)) {
+	before := processorTime(t)
+	time.Sleep(idle)
+	start, used := time.Now(), processorTime(t)
+	rate := float64(used-before) / float64(idle)
+	done, heap := make(chan struct{}), make(chan uint64)
+	go func() { heap <- watchHeap(done) }()
+	return func() (time.Duration, time.Duration, uint64) {
+		all := processorTime(t) - used
+		rest := time.Duration(rate * float64(time.Since(start)))
+		close(done)
+		return all - rest, time.Duration(rate * float64(time.Second)), <-heap
+	}
+}
+
+// watchHeap is the largest HeapInuse that it sees until done.
+func watchHeap(done <-chan struct{}) (most uint64) {
+	ticker := time.NewTicker(250 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		most = max(most, m.HeapInuse)
+		select {
+		case <-ticker.C:
+		case <-done:
+			return most
+		}
+	}
+}
+
+// listening makes a host of another scheme listen there, with libp2p's own transports and limits.
+func (s *sockets) listening(i int) []libp2p.Option {
+	return []libp2p.Option{libp2p.ListenAddrStrings(s.addresses[i])}
+}
+
+func transports() []string { return strings.Fields("tcp quic") }
