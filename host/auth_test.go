@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -182,6 +183,27 @@ func TestRenewOnLiveConnections(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.ErrorIs(t, hub.Renew(ctx), context.Canceled)
+	})
+}
+
+// TestRenewalsAtOneTime: as many peers are shown a new record at one time as the table says; one more has to wait.
+func TestRenewalsAtOneTime(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		hub := newParty(s, "Org1", nil)
+		var shown atomic.Int32
+		for range host.Renewals + 1 {
+			p := newParty(s, "Org2", nil)
+			connect(t, p, hub)
+			require.NoError(t, p.Ensure(t.Context(), hub.ID()))
+			p.SetStreamHandler(host.AuthProtocol.ID, func(network.Stream) { shown.Add(1) }) // and does not answer
+		}
+		hub.issue(hub.record().Incarnation() + 1)
+		done := make(chan error)
+		go func() { done <- hub.Renew(t.Context()) }()
+		time.Sleep(host.AuthProtocol.Deadline / 2)
+		require.EqualValues(t, host.Renewals, shown.Load())
+		require.NoError(t, <-done)
+		require.EqualValues(t, host.Renewals+1, shown.Load())
 	})
 }
 

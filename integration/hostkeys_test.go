@@ -43,9 +43,9 @@ func (n *testNet) newTwins(first, count int, local *msp.Local) (all []*stranger)
 	return all
 }
 
-// TestHostKeysOfOneCertificate: one certificate, hundreds of host keys, a hundred of them connected to one peer at a time. Each
-// authenticates, claims blocks that nobody has, and asks for one. The peer keeps as many as the tables say, answers no more
-// than it keeps, and all the while blocks reach everybody.
+// TestHostKeysOfOneCertificate: one certificate, hundreds of host keys, a hundred of them connected to one peer at a time.
+// Each authenticates, claims blocks that nobody has, and asks for one. The peer keeps as many as the tables say, answers no
+// more than it keeps, and all the while blocks reach everybody.
 func TestHostKeysOfOneCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNet(t, lan, 1, 3)

@@ -20,14 +20,7 @@ var testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`")
 
 // Every rule of the table has tests, and what the table names is there.
 func TestRulesHaveTests(t *testing.T) {
-	tests := map[string]bool{}
-	for _, f := range goFiles(t) {
-		for _, d := range f.tree.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && f.test() && fn.Recv == nil {
-				tests[fn.Name.Name] = true
-			}
-		}
-	}
+	tests := testNames(t)
 	rules := 0
 	for line := range strings.Lines(read(t, rulesPage)) {
 		for _, m := range testName.FindAllStringSubmatch(line, -1) {
@@ -43,4 +36,17 @@ func TestRulesHaveTests(t *testing.T) {
 		require.NoError(t, err, "rule %s is implemented nowhere", cells[0])
 	}
 	require.Greater(t, rules, 40)
+}
+
+// testNames are the names of all tests of the tree.
+func testNames(t *testing.T) map[string]bool {
+	tests := map[string]bool{}
+	for _, f := range goFiles(t) {
+		for _, d := range f.tree.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && f.test() && fn.Recv == nil {
+				tests[fn.Name.Name] = true
+			}
+		}
+	}
+	return tests
 }
