@@ -47,6 +47,9 @@ func (n *testNet) newTwins(first, count int, local *msp.Local) (all []*stranger)
 // Each authenticates, claims blocks that nobody has, and asks for one. The peer keeps as many as the tables say, answers no
 // more than it keeps, and all the while blocks reach everybody.
 func TestHostKeysOfOneCertificate(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hundreds of hosts")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		n := newNet(t, lan, 1, 3)
 		n.startAll()

@@ -155,6 +155,9 @@ func counted(t *testing.T, r *prometheus.Registry, name string) (sum float64) {
 // replays is refused above the rates, and barred or thrown out where no honest peer can have said it; and nobody holds it
 // against the peers between.
 func TestReplays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of streams")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		n := newNet(t, lan, 1, 3)
 		registries := map[*testPeer]*prometheus.Registry{}
