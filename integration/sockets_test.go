@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"runtime"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -113,5 +112,3 @@ func watchHeap(done <-chan struct{}) (most uint64) {
 func (s *sockets) listening(i int) []libp2p.Option {
 	return []libp2p.Option{libp2p.ListenAddrStrings(s.addresses[i])}
 }
-
-func transports() []string { return strings.Fields("tcp quic") }
