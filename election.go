@@ -33,6 +33,7 @@ func (c *Channel) elect(j *joinConfig) (err error) {
 func (c *Channel) electorate() leader.Input {
 	in := leader.Input{
 		Self: c.node.ID(), Height: c.Height(), Highest: c.sync.VerifiedHeight(), CanPull: c.canPull(), Barred: c.unfit(),
+		Joining: c.node.keeper.Joining(),
 	}
 	for _, m := range membership.OnePerIdentity(c.tracker.Alive()) {
 		if m.MSPID == c.node.MSPID() {
@@ -76,6 +77,13 @@ func (c *Channel) elected(_ peer.ID, lead bool) {
 	if was := c.led.Swap(lead); was || lead {
 		c.beacon.Urge()
 		c.node.org.beacon.Urge()
+	}
+}
+
+// joined hears that we have found somebody, or that nobody is where we were told to look.
+func (n *Node) joined() {
+	for _, c := range n.Channels() {
+		c.reconsider()
 	}
 }
 

@@ -132,7 +132,7 @@ func (n *Node) build(ps *pubsub.PubSub) error {
 		CloseRefused: n.ownsHost, Log: n.logger("host"), Registerer: n.registerer,
 	})
 	n.keeper = weftHost.NewKeeper(weftHost.KeeperConfig{
-		Host: n.host, Bootstrap: n.bootstrap, Connected: n.ensure, Unreachable: n.unreachable,
+		Host: n.host, Bootstrap: n.bootstrap, Connected: n.ensure, Unreachable: n.unreachable, Joined: n.joined,
 		Log: n.logger("host"), Registerer: n.registerer,
 	})
 	n.org, err = newOrganization(n)

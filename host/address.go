@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -54,6 +55,10 @@ func DialAddress(ctx context.Context, h host.Host, address string) (peer.ID, err
 	return id, nil
 }
 
+// another is how long at most an address is tried when one before it has failed. Where no process is, TCP fails at once, and QUIC
+// after 5 s and more; but the handshake that it takes to ask is done in two round trips.
+const another = 1500 * time.Millisecond
+
 // askWho finds the peer ID at one of the addresses, in their order.
 func askWho(ctx context.Context, h host.Host, addrs []ma.Multiaddr) (peer.ID, error) {
 	nobody, err := madeUpID()
@@ -63,8 +68,13 @@ func askWho(ctx context.Context, h host.Host, addrs []ma.Multiaddr) (peer.ID, er
 	defer h.Peerstore().RemovePeer(nobody)
 	defer h.Peerstore().ClearAddrs(nobody)
 	var failed error
-	for _, a := range addrs {
+	for i, a := range addrs {
 		h.Peerstore().ClearAddrs(nobody)
+		if i > 0 {
+			bounded, cancel := context.WithTimeout(ctx, another)
+			defer cancel()
+			ctx = bounded
+		}
 		err := h.Connect(ctx, peer.AddrInfo{ID: nobody, Addrs: []ma.Multiaddr{a}})
 		var mismatch sec.ErrPeerIDMismatch
 		if errors.As(err, &mismatch) {

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/event"
@@ -44,6 +45,8 @@ type KeeperConfig struct {
 	// Unreachable hears that a member whose connection was lost is not connected again half a second later. Dialing it goes on.
 	// It must not block. Nil is allowed.
 	Unreachable func(peer.ID)
+	// Joined hears that Joining has become false. It must not block. Nil is allowed.
+	Joined func()
 	// Parallel bounds the attempts at one time. Zero: 16.
 	Parallel int
 	Log      *slog.Logger
@@ -59,6 +62,7 @@ type Keeper struct {
 	cfg     KeeperConfig
 	metrics *keeperMetrics
 	changed chan struct{} // holds one: the wishes below changed
+	joining atomic.Bool
 
 	mu      sync.Mutex // guards wanted and anchors
 	wanted  map[peer.ID]struct{}
@@ -76,8 +80,17 @@ func NewKeeper(cfg KeeperConfig) *Keeper {
 	if cfg.Rand == nil {
 		cfg.Rand = newRand()
 	}
-	return &Keeper{cfg: cfg, metrics: newKeeperMetrics(cfg.Registerer), changed: make(chan struct{}, 1)}
+	if cfg.Joined == nil {
+		cfg.Joined = func() {}
+	}
+	k := &Keeper{cfg: cfg, metrics: newKeeperMetrics(cfg.Registerer), changed: make(chan struct{}, 1)}
+	k.joining.Store(len(cfg.Bootstrap) > 0)
+	return k
 }
+
+// Joining reports whether we know nobody yet and are still trying to find somebody at the bootstrap and anchor addresses. Once it
+// is false it stays so. It is safe for concurrent use.
+func (k *Keeper) Joining() bool { return k.joining.Load() }
 
 func newRand() *rand.Rand {
 	var seed [32]byte
@@ -229,6 +242,10 @@ func (r *keeping) settle() {
 	protect, wanted, up := r.plan.kept()
 	r.protect(protect)
 	r.metrics.peers(wanted, up)
+	if r.joining.Load() && !r.plan.joining() {
+		r.joining.Store(false)
+		r.cfg.Joined()
+	}
 	alone := r.plan.alone()
 	switch {
 	case alone == r.alone:

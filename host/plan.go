@@ -29,6 +29,9 @@ const (
 	firstRetry       = time.Second
 	lastRetry        = 10 * time.Second
 	lastRetryAddress = 25 * time.Second
+	// giveUp is after how many attempts in a row an address counts as one where nobody is: who starts together with us may
+	// not listen yet.
+	giveUp = 2
 	// steady is how long a connection must have lived to be worth an immediate redial. Of those that end sooner only the
 	// first in a row is, so that a peer that hangs up on us is not dialed in a loop.
 	steady = 30 * time.Second
@@ -69,7 +72,8 @@ func newPlan(self peer.ID, rnd *rand.Rand) *plan {
 	return &plan{self: self, rand: rnd, targets: make(map[target]*progress)}
 }
 
-// want sets the targets. New ones are due at once, or after the tie break; those that are gone are forgotten.
+// want sets the targets. New ones are due at once, or after the tie break unless they are found at an address already; those that
+// are gone are forgotten.
 func (p *plan) want(now time.Time, targets map[target]struct{}) {
 	for t, s := range p.targets {
 		if _, ok := targets[t]; ok {
@@ -80,9 +84,23 @@ func (p *plan) want(now time.Time, targets map[target]struct{}) {
 	}
 	for t := range targets {
 		if _, ok := p.targets[t]; !ok && t.id != p.self {
-			p.targets[t] = &progress{peer: t.id, next: now.Add(p.turn(t))}
+			s := &progress{peer: t.id, next: now}
+			if !p.found(t.id) {
+				s.next = now.Add(p.turn(t))
+			}
+			p.targets[t] = s
 		}
 	}
+}
+
+// found says whether a member is connected and authenticated as whoever is at an address: then there is nothing to dial.
+func (p *plan) found(id peer.ID) bool {
+	for t, s := range p.targets {
+		if t.addr != "" && s.peer == id && s.up {
+			return true
+		}
+	}
+	return false
 }
 
 // connected tells of a connection, whoever dialed it. It is authenticated soon, unless that is under way.
@@ -250,6 +268,18 @@ func (p *plan) wanted(id peer.ID) bool {
 
 // who is at a target, as far as known.
 func (p *plan) who(t target) peer.ID { return p.targets[t].peer }
+
+// joining says that nobody is connected yet at an address, and that some have not been tried often enough to give them up.
+func (p *plan) joining() bool {
+	joining := false
+	for t, s := range p.targets {
+		if s.up {
+			return false
+		}
+		joining = joining || t.addr != "" && !s.never && s.failures < giveUp
+	}
+	return joining
+}
 
 // alone says that nobody is connected.
 func (p *plan) alone() bool {

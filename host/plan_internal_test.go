@@ -536,3 +536,34 @@ func TestWaitIsBounded(t *testing.T) {
 		})
 	}
 }
+
+// Until somebody is connected, or nobody was at any address twice, more are to come.
+func TestJoining(t *testing.T) {
+	s := newScript(t, address("first:1"), address("own:1"))
+	require.True(t, s.joining())
+	s.starts(address("first:1"), address("own:1"))
+	s.done(s.now(), attempt{target: address("own:1"), peer: self, never: true, err: ErrOwnAddress})
+	s.ends(address("first:1"), "", errDown)
+	require.True(t, s.joining())
+	s.waits(firstRetry/2, firstRetry)
+	s.starts(address("first:1"))
+	s.ends(address("first:1"), "", errDown)
+	require.False(t, s.joining(), "nobody is there")
+
+	s = newScript(t, address("first:1"), address("second:1"))
+	s.starts(address("first:1"), address("second:1"))
+	s.ends(address("first:1"), "a", nil)
+	require.False(t, s.joining(), "somebody is there")
+	require.False(t, newScript(t).joining(), "there is nowhere to look")
+}
+
+// A member that is connected as whoever is at an address needs no tie break: its end is noticed from the first moment on.
+func TestWantWhoIsFound(t *testing.T) {
+	s := newScript(t, address("first:1"))
+	s.starts(address("first:1"))
+	s.ends(address("first:1"), "a", nil)
+	s.wants(address("first:1"), member("a"), member("b"))
+	s.starts(member("a"))
+	s.waits(tieBreak, tieBreak)
+	s.starts(member("b"))
+}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	pb "github.com/libp2p/go-libp2p-pubsub/pb"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 )
@@ -15,7 +16,7 @@ import (
 type tap struct {
 	mu        sync.Mutex // guards all below
 	delivered []*pubsub.Message
-	sent      [][]byte // the data of every message that went out
+	sent      []*pb.Message // every message that went out
 }
 
 func (t *tap) options() []pubsub.Option {
@@ -42,8 +43,8 @@ func (t *tap) messages(topic string) [][]byte {
 func (t *tap) passedOn(mark []byte) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, data := range t.sent {
-		if bytes.Contains(data, mark) {
+	for _, m := range t.sent {
+		if bytes.Contains(m.GetData(), mark) {
 			return true
 		}
 	}
@@ -62,9 +63,7 @@ func (t tracer) DeliverMessage(m *pubsub.Message) {
 func (t tracer) SendRPC(rpc *pubsub.RPC, _ peer.ID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, m := range rpc.GetPublish() {
-		t.sent = append(t.sent, m.GetData())
-	}
+	t.sent = append(t.sent, rpc.GetPublish()...)
 }
 
 func (tracer) OnNewOutboundStream(peer.ID, protocol.ID) {}

@@ -28,8 +28,8 @@ type Input struct {
 	CanPull bool
 	// Barred says that our own identity may not act: it has expired, or was revoked. We do not lead then, even when nobody else is there.
 	Barred bool
-	// Joining says that our view is known not to be complete: connections to our organization are still being made. The election then waits,
-	// StartupGracePeriod at most.
+	// Joining says that our view is known not to be complete: the first connections are still being made. The election then waits,
+	// StartupGracePeriod at most, and after it as if it began then.
 	Joining bool
 	Peers   []Candidate // all others, in any order; who has died or left is not among them
 }
@@ -111,7 +111,7 @@ func NewElection(t Timing) (*Election, error) {
 // decision before. A now before that of an earlier Step counts as that one.
 func (e *Election) Step(now time.Time, in Input) Decision {
 	e.clock.start(now)
-	if e.steps == 0 {
+	if e.steps == 0 || in.Joining { // whom we find is about to come
 		e.arrived = e.clock.now
 	}
 	reason := e.decide(in, e.look(in))
@@ -128,8 +128,7 @@ func (e *Election) decide(in Input, peers []candidate) Reason {
 	}
 	rival, lost := e.outranked(in, peers)
 	if lost {
-		e.resign()
-		e.follow(rival)
+		e.yield(rival)
 		return Outranked
 	}
 	if why, gone := e.gives(in, peers); gone {

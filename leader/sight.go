@@ -16,6 +16,7 @@ type sight struct {
 	alive bool      // its heartbeat was fresh then
 	leads bool      // what it claimed then
 	idle  time.Time // the latest heartbeat without the claim; zero: none
+	began time.Time // when it was first seen to claim the lead
 	gave  time.Time // when it last gave the lead up; zero: never
 	rival time.Time // since when it has led beside us; zero: it does not
 	lag   stall     // of its height while it leads, far behind
@@ -33,14 +34,18 @@ type candidate struct {
 // look compares the view with what is remembered and returns the peers whose heartbeats are fresh, by peer ID.
 func (e *Election) look(in Input) []candidate {
 	e.steps++
+	enough := e.enough(in)
 	peers := make([]candidate, 0, len(in.Peers))
 	for _, p := range in.Peers {
 		s := e.sight(in, p)
 		if s == nil {
 			continue
 		}
-		if s.leads && !p.Leads {
+		if s.leads && !p.Leads && !(enough && e.fleeting(s.began)) {
 			s.gave = e.clock.now
+		}
+		if p.Leads && !s.leads {
+			s.began = e.clock.now
 		}
 		if s.note(p); e.live(p, s) {
 			peers = append(peers, candidate{p, s})
@@ -84,11 +89,7 @@ func (s *sight) note(p Candidate) {
 // live reports whether the peer's heartbeat is fresh, and notes arrivals. A leader whose heartbeats stay away may only be late: that is worth
 // waiting a moment, as for a newcomer, and it is looked at again soon: nobody may tell us of a heartbeat that says the same as before.
 func (e *Election) live(p Candidate, s *sight) bool {
-	fresh := e.t.LeaderAliveThreshold
-	if p.Leads {
-		fresh = e.t.silence(p.Near)
-	}
-	alive, before := !e.clock.past(p.LastSeen.Add(fresh)), s.alive
+	alive, before := !e.clock.past(e.stale(p)), s.alive
 	switch {
 	case alive && !before:
 		e.arrived, e.met = e.clock.now, true
@@ -99,6 +100,34 @@ func (e *Election) live(p Candidate, s *sight) bool {
 		e.clock.past(e.clock.now.Add(2 * e.t.Settle))
 	}
 	return alive
+}
+
+// stale is when a peer's heartbeat ceases to be fresh.
+func (e *Election) stale(p Candidate) time.Time {
+	if p.Leads {
+		return p.LastSeen.Add(e.t.silence(p.Near))
+	}
+	return p.LastSeen.Add(e.t.LeaderAliveThreshold)
+}
+
+// fleeting reports whether a lead that began then would be too short to have failed. Whose lead ends like that while enough others lead has
+// made way for them, as happens when many start at once, and has not given up.
+func (e *Election) fleeting(began time.Time) bool {
+	return e.clock.now.Before(began.Add(e.t.LeaderElectionDuration))
+}
+
+// enough reports whether as many lead as are to lead.
+func (e *Election) enough(in Input) bool {
+	leaders := 0
+	if e.leading {
+		leaders++
+	}
+	for _, p := range in.Peers {
+		if p.Leads && p.ID != in.Self && e.clock.now.Before(e.stale(p)) {
+			leaders++
+		}
+	}
+	return leaders >= e.t.Pullers
 }
 
 // forget drops who is gone, once what it did last says nothing any more.
@@ -137,7 +166,7 @@ func (e *Election) crop() {
 // claims returns who claims to lead, without those that get no blocks.
 func (e *Election) claims(in Input, peers []candidate) (claims []candidate) {
 	for _, p := range peers {
-		if p.Leads && !e.suspect(in, p) {
+		if p.Leads && !e.suspect(in, p, peers) {
 			claims = append(claims, p)
 		}
 	}

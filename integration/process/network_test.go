@@ -41,9 +41,7 @@ type status struct {
 func byHand(t *testing.T) *network {
 	t.Helper()
 	needBinary(t)
-	dir, err := os.MkdirTemp("", "weft-") // a short name: there are Unix sockets below it
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := shortDir(t)
 	n := &network{t: t, dir: dir}
 	for _, c := range readPage(t) {
 		switch {
@@ -61,6 +59,15 @@ func byHand(t *testing.T) *network {
 		require.Equal(t, n.running[i+1].command.env, c.env, "peers are looked at in the order in which they were started")
 	}
 	return n
+}
+
+// shortDir is a folder with a short name: there are Unix sockets below it.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "weft-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // stopped is how a process was ended.
