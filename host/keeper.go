@@ -88,8 +88,8 @@ func NewKeeper(cfg KeeperConfig) *Keeper {
 	return k
 }
 
-// Joining reports whether we know nobody yet and are still trying to find somebody at the bootstrap and anchor addresses. Once it
-// is false it stays so. It is safe for concurrent use.
+// Joining reports whether we know nobody yet, and somebody may be at a bootstrap or anchor address that was not tried to the end. Once
+// it is false it stays so. It is safe for concurrent use.
 func (k *Keeper) Joining() bool { return k.joining.Load() }
 
 func newRand() *rand.Rand {

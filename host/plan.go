@@ -29,9 +29,6 @@ const (
 	firstRetry       = time.Second
 	lastRetry        = 10 * time.Second
 	lastRetryAddress = 25 * time.Second
-	// giveUp is after how many attempts in a row an address counts as one where nobody is: who starts together with us may
-	// not listen yet.
-	giveUp = 2
 	// steady is how long a connection must have lived to be worth an immediate redial. Of those that end sooner only the
 	// first in a row is, so that a peer that hangs up on us is not dialed in a loop.
 	steady = 30 * time.Second
@@ -269,14 +266,14 @@ func (p *plan) wanted(id peer.ID) bool {
 // who is at a target, as far as known.
 func (p *plan) who(t target) peer.ID { return p.targets[t].peer }
 
-// joining says that nobody is connected yet at an address, and that some have not been tried often enough to give them up.
+// joining says that nobody is connected yet, and that some addresses have not been tried.
 func (p *plan) joining() bool {
 	joining := false
 	for t, s := range p.targets {
 		if s.up {
 			return false
 		}
-		joining = joining || t.addr != "" && !s.never && s.failures < giveUp
+		joining = joining || t.addr != "" && !s.never && s.failures == 0
 	}
 	return joining
 }
