@@ -94,6 +94,25 @@ func TestNodeJoinsAtStartAndAgain(t *testing.T) {
 	log.await(t, "static leader: nobody takes over") // the warning of the configuration
 }
 
+// A leader flag that changes while the node runs takes effect when it is started again.
+func TestLeaderFlagsAreReadAtStart(t *testing.T) {
+	b := newBench(t)
+	_, stop := startNodeCommand(t, "--join", b.genesis)
+	require.Contains(t, succeed(t, "channel", "status", "-c", "orders"), "this node (static)\n")
+	path := filepath.Join(b.dir, "core.yaml")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	changed := strings.Replace(string(text), "orgLeader: true", "orgLeader: false", 1)
+	require.NotEqual(t, string(text), changed)
+	require.NoError(t, os.WriteFile(path, []byte(changed), 0o600))
+	require.Contains(t, succeed(t, "channel", "status", "-c", "orders"), "this node (static)\n")
+	stop()
+	startNodeCommand(t)
+	status := succeed(t, "channel", "status", "-c", "orders")
+	require.Contains(t, status, "(standby)\n")
+	require.Contains(t, status, "Pulls         no: this peer stands by and never pulls\n")
+}
+
 func TestStockCoreYAMLStartsANode(t *testing.T) {
 	b := newBench(t)
 	require.NoError(t, os.WriteFile(filepath.Join(b.dir, "core.yaml"), stockSettings(t), 0o600))

@@ -4,6 +4,7 @@ package coreyaml_test
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +64,16 @@ func TestLeaderMode(t *testing.T) {
 			require.Equal(t, c.want, got.LeaderMode())
 			require.Equal(t, c.want == coreyaml.Static, len(got.Warnings) == 1)
 		})
+	}
+	for env, want := range map[string]coreyaml.LeaderMode{ // over a stock file
+		"CORE_PEER_GOSSIP_ORGLEADER=false":                                         coreyaml.Standby,
+		"CORE_PEER_GOSSIP_ORGLEADER=false CORE_PEER_GOSSIP_USELEADERELECTION=true": coreyaml.Dynamic,
+		"CORE_PEER_GOSSIP_ORGLEADER=":                                              coreyaml.Standby,
+		"CORE_PEER_GOSSIP_ORGLEADER= CORE_PEER_GOSSIP_USELEADERELECTION=":          coreyaml.Standby, // as Fabric reads it
+		"CORE_PEER_GOSSIP_ORGLEADER=true CORE_PEER_GOSSIP_USELEADERELECTION=false": coreyaml.Static,
+	} {
+		got := mustLoad(t, "peer: {gossip: {useLeaderElection: false, orgLeader: true}}", strings.Fields(env)...)
+		require.Equal(t, want, got.LeaderMode(), env)
 	}
 	require.Equal(t, "static dynamic standby", coreyaml.Static.String()+" "+coreyaml.Dynamic.String()+" "+coreyaml.Standby.String())
 }
