@@ -60,9 +60,8 @@ func TestLoopback(t *testing.T) {
 // loopback is what was seen of some blocks over real sockets.
 type loopback struct {
 	*spreading
-	formed    time.Duration
-	cpu, idle time.Duration // of all peers: for the blocks, and a second without any
-	heap      uint64        // bytes, of all peers, at most
+	usage  // of all peers, from the first block to the last delivery
+	formed time.Duration
 }
 
 // loop runs a case over real sockets.
@@ -108,7 +107,7 @@ func (l *loopback) byWeft(t *testing.T, transport string) {
 	}
 	stop := watchUsage(t, l.restful())
 	n.spread(l.spreading, n.peers[1:])
-	l.cpu, l.idle, l.heap = stop()
+	l.usage = stop()
 }
 
 // formed says whether every peer knows every other and is connected to it.
@@ -129,7 +128,7 @@ func (l *loopback) byGossipsub(t *testing.T, transport string, roles []role) {
 	}
 	o.watch = func() func() {
 		stop := watchUsage(t, l.restful())
-		return func() { l.cpu, l.idle, l.heap = stop() }
+		return func() { l.usage = stop() }
 	}
 	o.spread(t, l.spreading, roles, rand.New(rand.NewPCG(rand.Uint64(), 3)))
 }
@@ -137,20 +136,20 @@ func (l *loopback) byGossipsub(t *testing.T, transport string, roles []role) {
 // reportLoopback reports what some runs of a case have in common.
 func reportLoopback(b *testing.B, runs []*loopback) {
 	var spreadings []*spreading
-	var cpu, idle, formed time.Duration
+	var cpu, formed, last time.Duration
+	var idle float64
 	var heap uint64
-	var last time.Duration
 	c := runs[0].spreadCase
 	for _, l := range runs {
 		spreadings = append(spreadings, l.spreading)
-		cpu, idle, formed, heap = cpu+l.cpu, idle+l.idle, formed+l.formed, heap+l.heap
+		cpu, idle, formed, heap = cpu+l.net(), idle+l.idle, formed+l.formed, heap+l.heap
 		last = max(last, slices.Max(l.toAll()))
 	}
 	report(b, spreadings)
 	each := float64(len(runs) * c.peers)
 	b.ReportMetric(inMs(last), "max-ms")
 	b.ReportMetric(inMs(cpu)/each/float64(c.blocks), "cpu-ms/peer-block")
-	b.ReportMetric(inMs(idle)/each, "idle-cpu-ms/peer-s")
+	b.ReportMetric(1000*idle/each, "idle-cpu-ms/peer-s")
 	b.ReportMetric(float64(heap)/each/mB, "heap-MB/peer")
 	if formed > 0 {
 		b.ReportMetric(inMs(formed)/float64(len(runs)), "formed-ms")

@@ -75,20 +75,29 @@ func processorTime(t *testing.T) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// watchUsage measures what the process costs until stop, without what it costs while nothing happens. That, a second of it, is
-// measured before. heap is the largest HeapInuse.
-func watchUsage(t *testing.T, idle time.Duration) (stop func() (blocks, rest time.Duration, heap uint64)) {
+// usage is what a process costs over some time.
+type usage struct {
+	over time.Duration
+	cpu  time.Duration // user and system
+	idle float64       // of that time, the share that it uses while nothing happens, measured before
+	heap uint64        // the largest HeapInuse, in bytes
+}
+
+// net is the processor time without what is used while nothing happens.
+func (u usage) net() time.Duration { return u.cpu - time.Duration(u.idle*float64(u.over)) }
+
+// watchUsage measures for a while what the process costs while nothing happens, and then what it costs until stop.
+func watchUsage(t *testing.T, calm time.Duration) (stop func() usage) {
 	before := processorTime(t)
-	time.Sleep(idle)
+	time.Sleep(calm)
 	start, used := time.Now(), processorTime(t)
-	rate := float64(used-before) / float64(idle)
 	done, heap := make(chan struct{}), make(chan uint64)
 	go func() { heap <- watchHeap(done) }()
-	return func() (time.Duration, time.Duration, uint64) {
-		all := processorTime(t) - used
-		rest := time.Duration(rate * float64(time.Since(start)))
+	return func() usage {
+		u := usage{over: time.Since(start), cpu: processorTime(t) - used, idle: float64(used-before) / float64(calm)}
 		close(done)
-		return all - rest, time.Duration(rate * float64(time.Second)), <-heap
+		u.heap = <-heap
+		return u
 	}
 }
 
