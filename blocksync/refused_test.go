@@ -4,6 +4,7 @@ package blocksync_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,6 +60,8 @@ func TestSettle(t *testing.T) {
 			n.Grow(t, 3, 10)
 			nd := n.node(t, 1)
 			gate := make(chan struct{})
+			open := sync.OnceFunc(func() { close(gate) })
+			defer open()
 			nd.ledger.set(func() { nd.ledger.gate = gate })
 			for _, b := range n.Blocks[1:] {
 				require.NoError(t, nd.Submit(t.Context(), b))
@@ -67,7 +70,7 @@ func TestSettle(t *testing.T) {
 			defer cancel()
 			require.ErrorIs(t, nd.Settle(ctx), context.DeadlineExceeded)
 			settled := background(t, nd.Settle)
-			close(gate)
+			open()
 			synctest.Wait()
 			require.NoError(t, settled())
 			require.EqualValues(t, 4, nd.Position().Height)
@@ -82,6 +85,24 @@ func TestSettle(t *testing.T) {
 			require.ErrorIs(t, nd.Settle(t.Context()), blocksync.ErrRejected)
 			require.EqualValues(t, 2, nd.Position().Height)
 			require.NoError(t, nd.Settle(t.Context()), "once")
+		})
+	})
+	t.Run("waits for what holds before a bad block", func(t *testing.T) {
+		bubble(t, func(t *testing.T, n *net) {
+			n.Grow(t, 2, 10)
+			nd := n.node(t, 1)
+			gate := make(chan struct{})
+			open := sync.OnceFunc(func() { close(gate) })
+			defer open()
+			nd.ledger.set(func() { nd.ledger.gate = gate })
+			require.NoError(t, nd.Submit(t.Context(), n.forged(2)))
+			require.NoError(t, nd.Submit(t.Context(), n.clone(1)))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			require.ErrorIs(t, nd.Settle(ctx), context.DeadlineExceeded, "block 1 is verified, and not committed")
+			open()
+			require.ErrorIs(t, nd.Settle(t.Context()), blocksync.ErrRejected)
+			require.EqualValues(t, 2, nd.Position().Height)
 		})
 	})
 	t.Run("drops what hangs in the air", func(t *testing.T) {

@@ -118,5 +118,22 @@ func TestSourceThatWithholdsFromOneOrganization(t *testing.T) {
 	})
 }
 
+// TestRestartsOfTheOrdererFetchNothingTwice: the ordering service dies twenty times while it orders. Every block reaches the ledger, and
+// comes over a stream once.
+func TestRestartsOfTheOrdererFetchNothingTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNet(t, lan, 1, 1)
+		p := n.peers[0].start(weft.AsLeader())
+		for range 20 {
+			n.order(1+n.random.IntN(10), 1000, time.Duration(n.random.IntN(20))*time.Millisecond)
+			n.kill()
+			time.Sleep(time.Duration(n.random.IntN(500)) * time.Millisecond)
+			n.serve()
+		}
+		n.requireAll(time.Minute, p)
+		require.Equal(t, p.channel.Height()-1, p.channel.Status().Source.Blocks)
+	})
+}
+
 // orderOn orders blocks until the chain has a height.
 func (n *censored) orderOn(height uint64) { n.service.Fill(n.t, n.orderer, height) }

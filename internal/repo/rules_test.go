@@ -38,6 +38,16 @@ func TestRulesHaveTests(t *testing.T) {
 	require.Greater(t, rules, 40)
 }
 
+// The tests that the page on the deliver client names are there.
+func TestDeliverPageNamesTests(t *testing.T) {
+	tests, page := testNames(t), "docs/spec/deliver.md"
+	named := testName.FindAllStringSubmatch(read(t, page), -1)
+	require.Greater(t, len(named), 30)
+	for _, m := range named {
+		require.True(t, tests[m[1]], "%s names %s, which is no test", page, m[1])
+	}
+}
+
 // testNames are the names of all tests of the tree.
 func testNames(t *testing.T) map[string]bool {
 	tests := map[string]bool{}
