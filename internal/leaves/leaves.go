@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package leaves is the rule by which the body of a block is cut into leaves, and the root of the hash tree over them.
+// Package leaves is the rule by which the body of a block is cut into leaves, and the hash tree over them.
 //
 // Everybody who announces a block cuts it by this rule, so that every announcer's root is the same: the body is the
-// canonical encoding of the block's Data, and the size of a leaf follows from the size of the body alone. The tree is that of
-// RFC 6962 section 2.1 (SHA-256; 0x00 before a leaf, 0x01 before an inner node; the left part is the largest power of two).
+// canonical encoding of the block's Data, and the size of a leaf follows from the size of the body alone. The tree has the
+// shape of RFC 6962 section 2.1 (SHA-256; 0x00 before a leaf, 0x01 before an inner node; the left part is the largest power
+// of two), but every hash below the root is cut to its first 16 bytes: proofs travel with every piece of a body, and a
+// forger still has to find a second preimage of 128 bits. The root is whole.
+//
+// A [Tree] holds the hashes that are known: all of them at an announcer ([Build]), only the root at a receiver
+// ([NewTree]), where a crown and the proofs of pieces add to them.
 package leaves
 
 import (
@@ -13,12 +18,14 @@ import (
 )
 
 // Rule is the version of the cutting rule and of the tree. Another rule is another number.
-const Rule = 1
+const Rule = 2
 
 const (
-	small     = 4 << 10 // leaf of a body up to large
-	big       = 8 << 10 // leaf of a body above it
-	threshold = 1 << 20
+	// small is a leaf of a body up to threshold, in bytes: a body of 1 MiB feeds a thousand relays. big is a leaf above it,
+	// where hashing and bitmaps would cost more than a finer cut gains.
+	small     = 1 << 10
+	big       = 8 << 10
+	threshold = 2 << 20
 )
 
 // Size is the size of a leaf of a body of the given size, in bytes. The last leaf may be shorter.
@@ -36,35 +43,34 @@ func Count(body int) int {
 }
 
 // Root is the root of the tree over the leaves of body.
-func Root(body []byte) [sha256.Size]byte {
-	size := Size(len(body))
-	hashes := make([][sha256.Size]byte, 0, Count(len(body)))
-	for at := 0; at == 0 || at < len(body); at += size {
-		hashes = append(hashes, leaf(body[at:min(at+size, len(body))]))
+func Root(body []byte) [sha256.Size]byte { return Build(body).Root() }
+
+// HashSize is the size of a hash below the root, in bytes.
+const HashSize = 16
+
+type hash = [HashSize]byte
+
+// leafHash is the whole hash of a leaf.
+func leafHash(data []byte) [sha256.Size]byte {
+	if len(data) <= small {
+		var buf [1 + small]byte
+		return sha256.Sum256(buf[:1+copy(buf[1:], data)])
 	}
-	return fold(hashes)
+	var buf [1 + big]byte
+	return sha256.Sum256(buf[:1+copy(buf[1:], data)])
 }
 
-func fold(hashes [][sha256.Size]byte) [sha256.Size]byte {
-	if len(hashes) == 1 {
-		return hashes[0]
-	}
-	left := 1 << (bits.Len(uint(len(hashes)-1)) - 1)
-	return node(fold(hashes[:left]), fold(hashes[left:]))
-}
-
-func leaf(data []byte) (sum [sha256.Size]byte) {
-	h := sha256.New()
-	h.Write([]byte{0})
-	h.Write(data)
-	h.Sum(sum[:0])
-	return sum
-}
-
-func node(l, r [sha256.Size]byte) [sha256.Size]byte {
-	var pair [1 + 2*sha256.Size]byte
+// nodeHash is the whole hash of an inner node.
+func nodeHash(l, r hash) [sha256.Size]byte {
+	var pair [1 + 2*HashSize]byte
 	pair[0] = 1
 	copy(pair[1:], l[:])
-	copy(pair[1+sha256.Size:], r[:])
+	copy(pair[1+HashSize:], r[:])
 	return sha256.Sum256(pair[:])
 }
+
+// width is how many nodes a tree over count leaves has at a level; level 0 are the leaves.
+func width(count, level int) int { return (count + 1<<level - 1) >> level }
+
+// height is the level of the root.
+func height(count int) int { return bits.Len(uint(count - 1)) }

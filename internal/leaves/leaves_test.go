@@ -29,14 +29,14 @@ func pattern(n int) []byte {
 
 func TestRootFollowsRFC6962(t *testing.T) {
 	l := func(b []byte) []byte { return sum([]byte{0}, b) }
-	n := func(a, b []byte) []byte { return sum([]byte{1}, a, b) }
-	three := pattern(3 * 4096)
+	n := func(a, b []byte) []byte { return sum([]byte{1}, a[:16], b[:16]) }
+	three := pattern(3 * 1024)
 	for name, c := range map[string]struct{ body, want []byte }{
 		"empty":             {nil, l(nil)},
 		"one leaf":          {[]byte("block"), l([]byte("block"))},
-		"one full leaf":     {pattern(4096), l(pattern(4096))},
-		"one byte past":     {pattern(4097), n(l(pattern(4097)[:4096]), l(pattern(4097)[4096:]))},
-		"three, left heavy": {three, n(n(l(three[:4096]), l(three[4096:8192])), l(three[8192:]))},
+		"one full leaf":     {pattern(1024), l(pattern(1024))},
+		"one byte past":     {pattern(1025), n(l(pattern(1025)[:1024]), l(pattern(1025)[1024:]))},
+		"three, left heavy": {three, n(n(l(three[:1024]), l(three[1024:2048])), l(three[2048:]))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := leaves.Root(c.body)
@@ -47,8 +47,8 @@ func TestRootFollowsRFC6962(t *testing.T) {
 
 func TestCountAndSize(t *testing.T) {
 	for _, c := range []struct{ body, size, count int }{
-		{0, 4096, 1}, {1, 4096, 1}, {4096, 4096, 1}, {4097, 4096, 2},
-		{1 << 20, 4096, 256}, {1<<20 + 1, 8192, 129}, {10 << 20, 8192, 1280},
+		{0, 1024, 1}, {1, 1024, 1}, {1024, 1024, 1}, {1025, 1024, 2},
+		{2 << 20, 1024, 2048}, {2<<20 + 1, 8192, 257}, {10 << 20, 8192, 1280},
 	} {
 		require.Equal(t, c.size, leaves.Size(c.body), "size of %d", c.body)
 		require.Equal(t, c.count, leaves.Count(c.body), "count of %d", c.body)

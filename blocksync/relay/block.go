@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/leaves"
+)
+
+// block is what we know of one root.
+type block struct {
+	Announcement
+	ref        Ref
+	tree       *leaves.Tree
+	announcers []announcer
+	began      time.Time // verified, or published
+
+	leaf     [][]byte        // what is here of an unfinished body
+	body     []byte          // whole, at the source and once it is complete
+	have     Bitmap          // leaves that are here
+	missing  int             // how many are not
+	bytes    int             // of leaf
+	arrived  []time.Duration // since began, of each leaf
+	lastNew  time.Time
+	early    []parkedPiece // the crown is missing
+	crownAt  time.Time     // when it was asked for
+	passed   Bitmap        // leaves that were forwarded
+	again    map[int]int   // targeted forwards, by first leaf
+	probed   bool          // a probe was here
+	done     bool
+	without  bool // it is committed, the body came another way
+	refuted  bool
+	doneAt   time.Time
+	repaired int
+	wanting
+	serving
+	*source
+	pending *pending // we could announce it, too
+	orgNext int      // which hidden member is next
+}
+
+type announcer struct {
+	id  peer.ID
+	org string
+}
+
+// announcedBy says whether a peer has announced this root.
+func (b *block) announcedBy(id peer.ID) bool {
+	return slices.ContainsFunc(b.announcers, func(a announcer) bool { return a.id == id })
+}
+
+// Announced says that a verified announcement came. It reports false if there is no place for its root: its announcer or
+// organization has announced others for this number, or it is outside the window.
+func (m *Machine) Announced(now time.Time, a Announcement) bool {
+	m.now = now
+	if a.Number+behind < m.height || a.Number >= m.height+Window {
+		return false
+	}
+	b := m.blocks[RefOf(a.Root)]
+	if b != nil && (b.Root != a.Root || b.Size != a.Size) {
+		return false
+	}
+	if b != nil && b.announcedBy(a.From) {
+		return true
+	}
+	if !m.place(a) {
+		return false
+	}
+	if b == nil {
+		b = m.open(a)
+		if a.Number < m.height { // committed: others count on us as a relay all the same
+			b.done, b.without, b.doneAt = true, true, now
+		} else {
+			b.leaf = make([][]byte, b.tree.Count())
+		}
+		m.first(a.From)
+		m.introduce(b)
+	}
+	b.announcers = append(b.announcers, announcer{a.From, a.Org})
+	if b.refuted {
+		return false
+	}
+	m.replay(b)
+	return true
+}
+
+// place says whether an announcer may have another root for a number.
+func (m *Machine) place(a Announcement) bool {
+	roots := 0
+	for _, b := range m.blocks {
+		if b.Number != a.Number || b.Root == a.Root {
+			continue
+		}
+		if b.announcedBy(a.From) {
+			return false
+		}
+		if !b.refuted && slices.ContainsFunc(b.announcers, func(x announcer) bool { return x.org == a.Org }) {
+			roots++
+		}
+	}
+	return roots < rootsPerOrg
+}
+
+// open makes the state of a root.
+func (m *Machine) open(a Announcement) *block {
+	b := &block{Announcement: a, ref: RefOf(a.Root), tree: leaves.NewTree(a.Size, a.Root), began: m.now, lastNew: m.now}
+	n := b.tree.Count()
+	b.have, b.passed, b.missing = NewBitmap(n), NewBitmap(n), n
+	b.arrived = make([]time.Duration, n)
+	m.blocks[b.ref] = b
+	return b
+}
+
+// introduce passes an announcement on to the hidden members of our organization.
+func (m *Machine) introduce(b *block) {
+	if m.Hidden || b.Sealed == nil {
+		return
+	}
+	for _, s := range m.order {
+		if s.Connected && s.Hidden && s.Org == m.Org && s.ID != b.From {
+			m.tell(s, &Frame{Kind: Announce, Ref: b.ref, Data: b.Sealed})
+		}
+	}
+}
+
+// keep stores leaves that were verified; it reports whether any is new.
+func (m *Machine) keep(b *block, f *Frame) bool {
+	fresh, size := false, leaves.Size(b.Size)
+	for i := range f.Count {
+		if b.have.Has(f.First + i) {
+			continue
+		}
+		fresh = true
+		b.have.Set(f.First + i)
+		b.missing--
+		part := f.Data[min(i*size, len(f.Data)):min((i+1)*size, len(f.Data))]
+		b.leaf[f.First+i] = part
+		b.bytes += len(part)
+		m.held += len(part)
+		b.arrived[f.First+i] = m.now.Sub(b.began)
+	}
+	if fresh {
+		b.lastNew = m.now
+	}
+	return fresh
+}
+
+// full says whether another piece goes beyond what the channel or the announcer may hold.
+func (m *Machine) full(b *block, bytes int) bool {
+	if m.held+bytes > heldBytes {
+		return true
+	}
+	sum := bytes
+	for _, other := range m.blocks {
+		if other.From == b.From && !other.done {
+			sum += other.bytes
+		}
+	}
+	return sum > announcerBytes
+}
+
+// finish hands over a complete body.
+func (m *Machine) finish(b *block) {
+	body := make([]byte, 0, b.Size)
+	for _, part := range b.leaf {
+		body = append(body, part...)
+	}
+	m.release(b)
+	b.body, b.done, b.doneAt, b.leaf = body, true, m.now, nil
+	m.report(b)
+	c := Complete{Announcement: b.Announcement, Body: body, Took: m.now.Sub(b.began), Repaired: b.repaired}
+	for _, a := range b.announcers {
+		c.Announcers = append(c.Announcers, a.id)
+	}
+	m.effects.Complete = append(m.effects.Complete, c)
+}
+
+// release gives back what an unfinished body holds.
+func (m *Machine) release(b *block) {
+	m.held -= b.bytes
+	b.bytes, b.leaf, b.early = 0, nil, nil
+}
+
+// expired says whether nobody will ask for the block any more.
+func (b *block) expired(now time.Time, height uint64) bool {
+	return b.done && b.pending == nil && now.Sub(b.doneAt) > linger && (b.Number < height || now.Sub(b.doneAt) > 10*linger)
+}
+
+func (m *Machine) forget(b *block) {
+	m.judge(b, true)
+	m.release(b)
+	for _, s := range m.order {
+		s.drop(m, b)
+	}
+	delete(m.blocks, b.ref)
+}
+
+// shed forgets finished bodies, oldest first, until they are within their bound.
+func (m *Machine) shed() {
+	total := 0
+	all := m.sorted()
+	for _, b := range slices.Backward(all) {
+		if !b.done || b.Number >= m.height && b.source == nil {
+			continue
+		}
+		if total += len(b.body); total > lingerBytes && b.pending == nil && m.now.Sub(b.doneAt) > linger/3 {
+			m.forget(b)
+		}
+	}
+}
+
+// cut is a part of the body, as one frame.
+func (b *block) cut(mode Mode, first, count int) (*Frame, bool) {
+	proof, ok := b.tree.Prove(nil, first, count)
+	if !ok || !b.have.holds(first, count) {
+		return nil, false
+	}
+	f := &Frame{Kind: Piece, Ref: b.ref, Mode: mode, First: first, Count: count, Proof: proof}
+	if b.body != nil || b.Size == 0 {
+		at := first * leaves.Size(b.Size)
+		f.Data = b.body[at : at+b.tree.Leaf(first, count)]
+		return f, true
+	}
+	if count == 1 {
+		f.Data = b.leaf[first]
+		return f, b.leaf != nil
+	}
+	if b.leaf == nil {
+		return nil, false
+	}
+	for _, part := range b.leaf[first : first+count] {
+		f.Data = append(f.Data, part...)
+	}
+	return f, true
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import "slices"
+
+// forwards says whether a piece is one that we are to forward and have not: it asks for it, and its sender may.
+func (m *Machine) forwards(s *member, b *block, f *Frame) bool {
+	switch f.Mode {
+	case Relay, Probe:
+		return b.announcedBy(s.ID) && (!b.passed.holds(f.First, f.Count) || f.Mode == Probe)
+	case Targeted:
+		return b.announcedBy(s.ID) && b.again[f.First] < serveMost && len(f.Targets) > 0
+	case WithinOrg:
+		return s.Org == m.Org && !b.passed.holds(f.First, f.Count)
+	case Final:
+		return len(f.Targets) > 0 && len(f.Targets) <= maxTargets && !b.passed.holds(f.First, f.Count)
+	default:
+		return false
+	}
+}
+
+// forward sends a verified piece on, as its mode says, and what is new to the hidden members of our organization.
+func (m *Machine) forward(s *member, b *block, f *Frame, isNew bool) {
+	if m.forwards(s, b, f) {
+		switch f.Mode {
+		case Relay:
+			m.spread(s, b, f)
+		case Probe:
+			m.pass(b, f, Probed, func(t *member) bool { return t != s && m.reached(t) && !t.Hidden })
+			b.again = count(b.again, -1-f.First)
+		case WithinOrg:
+			mark(b.passed, f)
+			m.pass(b, f, Final, func(t *member) bool { return t != s && t.Hidden && t.Org == m.Org })
+		case Targeted:
+			b.again = count(b.again, f.First)
+			m.pass(b, f, Final, func(t *member) bool { return t != s && slices.Contains(f.Targets, t.short) })
+		case Final:
+			mark(b.passed, f)
+			m.pass(b, f, Final, func(t *member) bool { return t != s && slices.Contains(f.Targets, t.short) })
+		}
+	}
+	if isNew && f.Mode != WithinOrg {
+		m.shelter(b, f, s)
+	}
+}
+
+func count(n map[int]int, key int) map[int]int {
+	if n == nil {
+		n = map[int]int{}
+	}
+	n[key]++
+	return n
+}
+
+func mark(set Bitmap, f *Frame) {
+	for i := f.First; i < f.First+f.Count; i++ {
+		set.Set(i)
+	}
+}
+
+// spread is the relay's part: a piece goes to every visible member but those who announced it. Members that we see but
+// cannot reach are left to one of those that we can.
+func (m *Machine) spread(s *member, b *block, f *Frame) {
+	mark(b.passed, f)
+	m.stats.Forwarded++
+	var away []Short
+	plain := &Frame{Kind: Piece, Ref: f.Ref, First: f.First, Count: f.Count, Proof: f.Proof, Data: f.Data}
+	for _, t := range m.order {
+		if !t.Connected && !t.Hidden && !b.announcedBy(t.ID) && len(away) < maxTargets {
+			away = append(away, t.short)
+		}
+	}
+	for t := range m.around {
+		if t == s || t.Hidden || !t.Connected || b.announcedBy(t.ID) {
+			continue
+		}
+		g := plain
+		if len(away) > 0 {
+			with := *plain
+			with.Targets, away, g = away, nil, &with
+		}
+		m.send(t, b, g, false)
+	}
+}
+
+// pass sends a piece to some members.
+func (m *Machine) pass(b *block, f *Frame, mode Mode, to func(*member) bool) {
+	m.stats.Forwarded++
+	plain := &Frame{Kind: Piece, Ref: f.Ref, Mode: mode, First: f.First, Count: f.Count, Proof: f.Proof, Data: f.Data}
+	for t := range m.around {
+		if t.Connected && to(t) {
+			m.send(t, b, plain, f.Mode == Targeted)
+		}
+	}
+}
+
+// shelter sends a piece to one hidden member of our organization, which forwards it to the others. The visible members of
+// the organization share the pieces out by position.
+func (m *Machine) shelter(b *block, f *Frame, from *member) {
+	if m.Hidden {
+		return
+	}
+	var hidden []*member
+	visible, mine := 1, 0
+	for _, s := range m.order {
+		switch {
+		case s.Org != m.Org || !s.Connected:
+		case s.Hidden:
+			hidden = append(hidden, s)
+		default:
+			if visible++; s.ID < m.Self {
+				mine++
+			}
+		}
+	}
+	if len(hidden) == 0 || f.First/f.Count%visible != mine {
+		return
+	}
+	to := hidden[b.orgNext%len(hidden)]
+	b.orgNext++
+	if to == from {
+		return
+	}
+	m.send(to, b, &Frame{Kind: Piece, Ref: f.Ref, Mode: WithinOrg, First: f.First, Count: f.Count, Proof: f.Proof, Data: f.Data}, false)
+}
+
+// cancel is a relay's part of a repair: somebody else sends these pieces to these members.
+func (m *Machine) cancel(s *member, b *block, f *Frame) {
+	if !b.announcedBy(s.ID) {
+		return
+	}
+	m.stats.Cancelled++
+	for _, t := range m.order {
+		if slices.Contains(f.Targets, t.short) {
+			t.remove(m, func(i item) bool { return i.block == b && i.Mode == Final && f.Missing.touches(i.First, i.Count) })
+		}
+	}
+}

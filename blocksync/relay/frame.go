@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// Ref names a body on the wire: the first bytes of its root.
+type Ref [8]byte
+
+// RefOf is the name of the body with a root.
+func RefOf(root [sha256.Size]byte) Ref { return Ref(root[:8]) }
+
+// String is the name in hexadecimal.
+func (r Ref) String() string { return hex.EncodeToString(r[:]) }
+
+// Short names a member on the wire: members' views differ, so that no position in them could. Two members with one name
+// cost a copy.
+type Short uint64
+
+// ShortOf is the name of a member.
+func ShortOf(id peer.ID) Short {
+	sum := sha256.Sum256([]byte(id))
+	return Short(binary.BigEndian.Uint64(sum[:]))
+}
+
+// Kind says what a frame is for.
+type Kind byte
+
+// The kinds of frames.
+const (
+	Announce Kind = iota + 1 // Data is a sealed announcement
+	Crown                    // Data is the crown of the body's tree
+	Want                     // Missing is overdue, Have is here; no Missing: the crown is missing
+	Cancel                   // do not send Missing to Targets any more
+	Done                     // all is here; Missing came late; Probed: the probe was here by then
+	Unready                  // I cannot judge the announcement yet and forward nothing
+	Piece                    // Data are the leaves First to First+Count-1
+)
+
+// Mode says what the receiver of a piece does with it besides keeping it.
+type Mode byte
+
+// The modes of pieces.
+const (
+	Final     Mode = iota // nothing, or passes it on to the few in Targets
+	Relay                 // forwards it to all other members
+	Targeted              // forwards it to Targets: a repair
+	Probe                 // forwards it to all as Probed: the source wonders whether this relay is well again
+	Probed                // reports that it came
+	WithinOrg             // forwards it to the hidden members of its organization
+)
+
+// Frame is a message between two members. It is not changed once it was made: queues share it.
+type Frame struct {
+	Kind         Kind
+	Ref          Ref
+	Mode         Mode
+	Probed       bool
+	First, Count int
+	Missing      Bitmap
+	Have         Bitmap
+	Targets      []Short
+	Proof        []byte
+	Data         []byte
+}
+
+// Size is about how many bytes the frame takes on the wire.
+func (f *Frame) Size() int {
+	return 20 + 8*(len(f.Missing)+len(f.Have)+len(f.Targets)) + len(f.Proof) + len(f.Data)
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import "time"
+
+// Judgements. The sources are the measurements behind ADR 025; docs/spec/relay.md has those that others depend on.
+const (
+	// piecesPerRelay is how many pieces a relay gets of one block: it forwards a piece when it has all of it, so that the last
+	// piece of a block is late by the time that a relay needs to send one piece to everybody.
+	piecesPerRelay = 5
+	// pieceMin and pieceMax bound a piece, in bytes. Below, frames cost more than they spare; above, the last one is late.
+	pieceMin, pieceMax = 1 << 10, 16 << 10
+	// directBytes is how much the source sends to everybody itself rather than over relays: peers times size. So small a
+	// block is through sooner than it could be forwarded, and no relay can hold it up.
+	directBytes = 192 << 10
+
+	// tick is how often overdue pieces are looked for, and collect how long complaints are gathered before they are answered.
+	tick, collect = 10 * time.Millisecond, 10 * time.Millisecond
+	// quietRTTs and quietPerMB are how late a piece may be behind one that was sent after it: too small, and complaints about
+	// what is on its way bring copies that make everything later still.
+	quietRTTs, quietMin, quietPerMB = 2, 20 * time.Millisecond, 50 * time.Millisecond
+	quietMax                        = time.Second
+	// askAgain is how soon a piece is asked for again when nothing comes in, askAgainBusy when something does.
+	askAgain, askAgainBusy = 250 * time.Millisecond, 2 * time.Second
+	// giveUp is how long nothing may come in before range requests are to take over.
+	giveUp = time.Second
+
+	// directWanters is how many complaints about a piece are answered by the source itself; more get it by another relay.
+	directWanters = 2
+	// backlogMax is how much may wait in all queues before the source repairs more, in bytes.
+	backlogMax = 256 << 10
+	// servedAgain is how soon a member gets the same piece again, serveMost how often in all.
+	servedAgain, serveMost = 125 * time.Millisecond, 4
+
+	// parkTime and parkBytes bound pieces that come before what they can be judged by; one peer may fill a quarter.
+	parkTime, parkBytes = time.Second, 4 << 20
+	// heldBytes is how many bytes of unfinished bodies a channel holds, announcerBytes of those of one announcer. The biggest
+	// body that can be announced has 100 MiB.
+	heldBytes, announcerBytes = 256 << 20, 128 << 20
+	// linger is how long a finished body is there for others' complaints, and lingerBytes how much of it.
+	linger, lingerBytes = 3 * time.Second, 64 << 20
+	// queueBytes is how much of older blocks may wait for one peer. What is above is dropped, oldest block first: the peer is
+	// slower than the stream of blocks, and asks for ranges.
+	queueBytes = 8 << 20
+	// repairShare is how many new pieces may pass before a repair that waits.
+	repairShare = 3
+	// maxControl is how many control frames wait for one peer; a peer that takes none gets no more.
+	maxControl = 1024
+	// rootsPerOrg is how many roots an organization may have announced of one number.
+	rootsPerOrg = 2
+	// Window is how far above the height a block may be to be relayed.
+	Window = 256
+	// behind is how far below the height it may be: whoever got it another way still forwards what others count on.
+	behind = 16
+	// maxForged is how many forged pieces a peer may send before its pieces are not looked at any more, for forgedTime.
+	maxForged, forgedTime = 3, time.Minute
+	// maxTargets is how many members a receiver passes a piece on to because the relay cannot reach them.
+	maxTargets = 8
+
+	// Scores: a relay's weight is its share of pieces. Below dropWeight it gets none but probes.
+	dropWeight, raise, maxFails = 0.3, 0.05, 6
+	// reportWait is how long the source waits for reports before it judges its relays.
+	reportWait = time.Second
+
+	// stagger is what each rank waits at least before it announces a block as well.
+	stagger = 60 * time.Millisecond
+	// remembered is how many blocks' first announcers decide the rank.
+	remembered = 16
+)

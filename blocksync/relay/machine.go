@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"crypto/sha256"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// Config says what a machine is made for.
+type Config struct {
+	Self   peer.ID
+	Org    string // our MSP ID
+	Hidden bool   // only our organization sees us
+	Rand   *rand.Rand
+}
+
+// Announcement is what a machine needs to know of an announcement that was verified.
+type Announcement struct {
+	Number uint64
+	Root   [sha256.Size]byte
+	Size   int // of the body, in bytes
+	From   peer.ID
+	Org    string
+	Sealed []byte // for the hidden members of our organization
+}
+
+// Complete is a body whose leaves are all here and fit the root. It is the caller's to check against the header, and to
+// tell Refute if it does not fit.
+type Complete struct {
+	Announcement
+	Body []byte
+	// Took is the time since the announcement was verified or the first piece came, Repaired how many leaves were asked for.
+	Took     time.Duration
+	Repaired int
+	// Announcers are all who announced this root.
+	Announcers []peer.ID
+}
+
+// Effects is what a machine wants done.
+type Effects struct {
+	Wake     []peer.ID // Next has something for them
+	Complete []Complete
+	GiveUp   []uint64  // numbers of blocks that do not come any further: ask for ranges
+	Forged   []peer.ID // sent a piece that does not fit the root
+}
+
+// Machine is one node's part in spreading the blocks of one channel: it is source, relay and receiver. It is pure: every
+// call gives the time. One goroutine or lock at a time.
+type Machine struct {
+	Config
+	now     time.Time
+	height  uint64
+	members map[peer.ID]*member
+	order   []*member // by ID
+	shorts  map[Short]*member
+	blocks  map[Ref]*block
+	parked  []parkedPiece
+	parking int // bytes
+	held    int // bytes of unfinished bodies
+	firsts  []peer.ID
+	quiet   time.Duration // how late a piece may be, before the size counts
+	queued  int           // bytes in all queues
+	effects Effects
+	stats   Stats
+}
+
+// Stats counts what a machine did since it was made.
+type Stats struct {
+	Pieces, Duplicates, Parked, Overflow, Forged int // pieces that came in, and of these
+	Forwarded, Wants, Repairs, Cancelled         int
+	Dropped                                      int // frames that a slow peer did not take
+	Strikes                                      int
+	Received                                     int64 // bytes of leaves
+}
+
+// New makes a machine that knows nobody and nothing.
+func New(c Config) *Machine {
+	return &Machine{Config: c, members: map[peer.ID]*member{}, shorts: map[Short]*member{}, blocks: map[Ref]*block{}}
+}
+
+// Take returns what is to be done since it was last called.
+func (m *Machine) Take() Effects {
+	e := m.effects
+	m.effects = Effects{}
+	return e
+}
+
+// Stats is what the machine has done so far.
+func (m *Machine) Stats() Stats { return m.stats }
+
+// Due is when Tick is to be called next if nothing happens before; zero if only an event can change anything.
+func (m *Machine) Due() time.Time {
+	if len(m.blocks) == 0 && len(m.parked) == 0 {
+		return time.Time{}
+	}
+	for _, b := range m.blocks {
+		if b.active() {
+			return m.now.Add(tick)
+		}
+	}
+	return m.now.Add(parkTime)
+}
+
+// active says whether time alone can change something about a block soon.
+func (b *block) active() bool {
+	return !b.done || b.pending != nil || b.source != nil && (!b.judged || !b.collectAt.IsZero())
+}
+
+// Tick looks after what is overdue, collected or kept long enough.
+func (m *Machine) Tick(now time.Time) {
+	m.now = now
+	m.unpark()
+	for _, b := range m.sorted() {
+		switch {
+		case b.expired(now, m.height):
+			m.forget(b)
+		default:
+			m.standBy(b)
+			m.overdue(b)
+			m.repair(b)
+			m.judge(b, false)
+		}
+	}
+	m.shed()
+}
+
+// sorted are the blocks, oldest first.
+func (m *Machine) sorted() []*block {
+	all := make([]*block, 0, len(m.blocks))
+	for _, b := range m.blocks {
+		all = append(all, b)
+	}
+	slices.SortFunc(all, func(a, b *block) int {
+		if a.Number != b.Number {
+			return int(int64(a.Number - b.Number))
+		}
+		return a.began.Compare(b.began)
+	})
+	return all
+}
+
+// Committed says that all blocks below height are committed: nothing more is asked for them.
+func (m *Machine) Committed(now time.Time, height uint64) {
+	m.now, m.height = now, max(m.height, height)
+	for _, b := range m.blocks {
+		if b.Number < height && !b.done {
+			m.release(b)
+			b.done, b.without, b.doneAt = true, true, now
+		}
+	}
+}
+
+// Refute says that a complete body does not fit its header: whoever announced the root has lied. The place is free for
+// others; those who announced it get no other for this number.
+func (m *Machine) Refute(now time.Time, root [sha256.Size]byte) {
+	m.now = now
+	b := m.blocks[RefOf(root)]
+	if b == nil || b.Root != root {
+		return
+	}
+	m.release(b)
+	b.refuted, b.done, b.doneAt, b.leaf, b.body = true, true, now, nil, nil
+	for _, a := range b.announcers {
+		if s := m.members[a.id]; s != nil {
+			s.fault += refuteFault
+		}
+	}
+	for _, s := range m.order {
+		s.drop(m, b)
+	}
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// Member is another peer of the channel, as we see it.
+type Member struct {
+	ID        peer.ID
+	Org       string
+	RTT       time.Duration // 0 if it was not measured
+	Connected bool          // and speaks the protocol, and may read the channel
+	Hidden    bool          // only its organization sees it
+	Leader    bool          // it has blocks of the ordering service
+}
+
+// member is a member and what we think of it.
+type member struct {
+	Member
+	short Short
+	queue
+
+	// As a relay of our blocks.
+	weight float64
+	fails  int // how often it was dropped
+	need   int // good probes until it is used again
+	proven int // blocks or pieces that it is known to have forwarded
+
+	fault  int // as a source: blocks that stalled, as a relay: nothing
+	forged int
+	liar   time.Time // until when its pieces are not looked at
+}
+
+const refuteFault = 8
+
+// Members replaces the view. Members that stay keep their scores.
+func (m *Machine) Members(now time.Time, view []Member) {
+	m.now = now
+	fresh := make(map[peer.ID]*member, len(view))
+	m.order = m.order[:0]
+	clear(m.shorts)
+	for _, v := range view {
+		if v.ID == m.Self || fresh[v.ID] != nil {
+			continue
+		}
+		s := m.members[v.ID]
+		if s == nil {
+			s = &member{short: ShortOf(v.ID), weight: 1}
+		}
+		s.Member = v
+		if !v.Connected {
+			s.reset(m)
+		}
+		fresh[v.ID], m.shorts[s.short] = s, s
+		m.order = append(m.order, s)
+	}
+	for id, s := range m.members {
+		if fresh[id] == nil {
+			s.reset(m)
+		}
+	}
+	m.members = fresh
+	slices.SortFunc(m.order, func(a, b *member) int { return cmp.Compare(a.ID, b.ID) })
+	m.quietFrom()
+}
+
+// quietFrom sets how late a piece may be by the round trips that are measured.
+func (m *Machine) quietFrom() {
+	m.quiet = max(quietMin, quietRTTs*m.rtt())
+}
+
+// rtt is the round trip to nine members in ten, 50 ms if none was measured.
+func (m *Machine) rtt() time.Duration {
+	var all []time.Duration
+	for _, s := range m.order {
+		if s.Connected && s.RTT > 0 {
+			all = append(all, s.RTT)
+		}
+	}
+	if len(all) == 0 {
+		return 50 * time.Millisecond
+	}
+	slices.Sort(all)
+	return all[len(all)*9/10]
+}
+
+// around are the members from our own place on, so that members that forward at the same time begin at different ones.
+func (m *Machine) around(yield func(*member) bool) {
+	from, _ := slices.BinarySearchFunc(m.order, m.Self, func(s *member, id peer.ID) int { return cmp.Compare(s.ID, id) })
+	for i := range m.order {
+		if !yield(m.order[(from+i)%len(m.order)]) {
+			return
+		}
+	}
+}
+
+// reached says whether we send a block to a member ourselves: everybody that is visible or of our organization.
+func (m *Machine) reached(s *member) bool {
+	return s.Connected && (!s.Hidden || s.Org == m.Org)
+}
+
+// share is the weight of some members' votes: each identity counts, but no organization for more than its equal part of
+// them all, so that one that enrolls many has no majority by itself.
+func (m *Machine) share(voters func(*member) bool) (votes, total int) {
+	all, yes := map[string]int{}, map[string]int{}
+	for _, s := range m.order {
+		if !m.reached(s) {
+			continue
+		}
+		all[s.Org]++
+		if voters(s) {
+			yes[s.Org]++
+		}
+	}
+	count := 0
+	for _, n := range all {
+		count += n
+	}
+	most := 1
+	if len(all) > 0 {
+		most = (count + len(all) - 1) / len(all)
+	}
+	for org, n := range all {
+		total += min(n, most)
+		votes += min(yes[org], most)
+	}
+	return votes, total
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// queue is what waits for one peer. Control comes first, then new pieces, then repairs, which get a share all the same.
+type queue struct {
+	control []*Frame
+	fresh   []item
+	repairs []item
+	bytes   int // of fresh and repairs
+	passed  int // new pieces since the last repair
+}
+
+// item is a piece that waits.
+type item struct {
+	*Frame
+	block *block
+}
+
+// Next is the next frame for a peer: a control frame, or else, if data is set, a piece. It reports false if there is none.
+func (m *Machine) Next(now time.Time, to peer.ID, data bool) (*Frame, bool) {
+	m.now = now
+	s := m.members[to]
+	switch {
+	case s == nil || !s.Connected:
+		return nil, false
+	case !data:
+		if len(s.control) == 0 {
+			return nil, false
+		}
+		f := s.control[0]
+		s.control = s.control[1:]
+		return f, true
+	}
+	from := &s.fresh
+	if len(s.repairs) > 0 && (len(s.fresh) == 0 || s.passed >= repairShare) {
+		from, s.passed = &s.repairs, 0
+	}
+	if len(*from) == 0 {
+		return nil, false
+	}
+	i := (*from)[0]
+	(*from)[0] = item{}
+	*from = (*from)[1:]
+	s.passed++
+	s.account(m, -i.Size())
+	return i.Frame, true
+}
+
+func (s *member) account(m *Machine, bytes int) {
+	s.bytes += bytes
+	m.queued += bytes
+}
+
+// tell queues a control frame.
+func (m *Machine) tell(s *member, f *Frame) {
+	if !s.Connected || len(s.control) >= maxControl {
+		m.stats.Dropped++
+		return
+	}
+	s.control = append(s.control, f)
+	m.wake(s)
+}
+
+// send queues a piece of a block.
+func (m *Machine) send(s *member, b *block, f *Frame, repair bool) {
+	if !s.Connected {
+		return
+	}
+	if s.bytes > queueBytes {
+		s.dropOlder(m, b)
+	}
+	if repair {
+		s.repairs = append(s.repairs, item{f, b})
+	} else {
+		s.fresh = append(s.fresh, item{f, b})
+	}
+	s.account(m, f.Size())
+	m.wake(s)
+}
+
+func (m *Machine) wake(s *member) {
+	if n := len(m.effects.Wake); n == 0 || m.effects.Wake[n-1] != s.ID {
+		m.effects.Wake = append(m.effects.Wake, s.ID)
+	}
+}
+
+// dropOlder drops what waits of blocks other than b, oldest first, until the peer is within its bound.
+func (s *member) dropOlder(m *Machine, b *block) {
+	for s.bytes > queueBytes {
+		var oldest *block
+		for _, i := range slices.Concat(s.fresh, s.repairs) {
+			if i.block != b && (oldest == nil || i.block.Number < oldest.Number) {
+				oldest = i.block
+			}
+		}
+		if oldest == nil {
+			return
+		}
+		m.stats.Dropped += s.drop(m, oldest)
+	}
+}
+
+// drop takes out all that waits of a block.
+func (s *member) drop(m *Machine, b *block) int {
+	return s.remove(m, func(i item) bool { return i.block == b })
+}
+
+// unqueue takes out the pieces of b that begin at a leaf; it reports whether any was there.
+func (s *member) unqueue(m *Machine, b *block, first int) bool {
+	return s.remove(m, func(i item) bool { return i.block == b && i.First == first }) > 0
+}
+
+func (s *member) remove(m *Machine, which func(item) bool) (n int) {
+	out := func(i item) bool {
+		if !which(i) {
+			return false
+		}
+		s.account(m, -i.Size())
+		n++
+		return true
+	}
+	s.fresh = slices.DeleteFunc(s.fresh, out)
+	s.repairs = slices.DeleteFunc(s.repairs, out)
+	return n
+}
+
+// reset forgets what waits: the connection is gone.
+func (s *member) reset(m *Machine) {
+	m.queued -= s.bytes
+	s.queue = queue{}
+}

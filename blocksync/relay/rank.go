@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/leaves"
+)
+
+// pending is a block that we have from the ordering service while another leader may be spreading it.
+type pending struct {
+	wait  time.Duration
+	due   time.Time
+	heard time.Time // when the last new piece of it came
+	seen  Bitmap    // leaves that came from others
+}
+
+// Offer hands over a block of the ordering service: like Publish, but several leaders have it. The one that was first with
+// recent blocks announces it at once, the others wait, each a step longer, and stay silent while they see it spread. A
+// leader that sees it stop announces it to repair what is missing.
+func (m *Machine) Offer(now time.Time, a Announcement, body []byte, tree *leaves.Tree) {
+	m.now = now
+	rank := m.rank(a.Root)
+	if rank == 0 && m.blocks[RefOf(a.Root)] == nil {
+		m.Publish(now, a, body, tree)
+		return
+	}
+	b := m.whole(a, body, tree)
+	if b == nil || b.source != nil || b.pending != nil {
+		return
+	}
+	wait := time.Duration(max(1, rank)) * max(stagger, m.rtt()*12/10)
+	b.pending = &pending{wait: wait, due: now.Add(wait), seen: NewBitmap(tree.Count())}
+}
+
+// Announces says whether we have announced a root; until then others may.
+func (m *Machine) Announces(root [sha256.Size]byte) bool {
+	b := m.blocks[RefOf(root)]
+	return b != nil && b.source != nil
+}
+
+// heardFrom notes pieces of a block that wait for nothing here, but show that it spreads.
+func (b *block) heardFrom(now time.Time, f *Frame) {
+	if b.pending == nil || f.First < 0 || f.Count < 1 || f.First+f.Count > b.tree.Count() {
+		return
+	}
+	if b.pending.seen.holds(f.First, f.Count) {
+		return
+	}
+	mark(b.pending.seen, f)
+	b.pending.heard = now
+	b.pending.due = now.Add(b.pending.wait)
+}
+
+// standBy announces a block that nobody spreads, or does not any more.
+func (m *Machine) standBy(b *block) {
+	p := b.pending
+	if p == nil {
+		return
+	}
+	seen := p.seen.Count()
+	switch {
+	case seen == b.tree.Count():
+		b.pending, b.doneAt = nil, m.now
+	case m.now.Before(p.due):
+	default:
+		b.pending, b.doneAt = nil, m.now
+		m.announce(b)
+		if seen == 0 {
+			m.distribute(b)
+		} else {
+			b.slice(m.pieceSize(b, len(m.order)), 0)
+		}
+	}
+}
+
+// first notes who announced a block first.
+func (m *Machine) first(id peer.ID) {
+	m.firsts = append(m.firsts, id)
+	if len(m.firsts) > remembered {
+		m.firsts = m.firsts[1:]
+	}
+}
+
+// rank is our place among the leaders: by how often each was first lately, ties by a hash over the block and the leader.
+func (m *Machine) rank(root [sha256.Size]byte) (rank int) {
+	leaders := []peer.ID{}
+	for _, s := range m.order {
+		if s.Leader && s.Connected {
+			leaders = append(leaders, s.ID)
+		}
+	}
+	mine, tie := m.wins(m.Self), tieHash(root, m.Self)
+	for _, id := range leaders {
+		if wins := m.wins(id); wins > mine || wins == mine && bytes.Compare(tieHash(root, id), tie) < 0 {
+			rank++
+		}
+	}
+	return rank
+}
+
+func (m *Machine) wins(id peer.ID) (n int) {
+	for _, first := range m.firsts {
+		if first == id {
+			n++
+		}
+	}
+	return n
+}
+
+func tieHash(root [sha256.Size]byte, id peer.ID) []byte {
+	sum := sha256.Sum256(slices.Concat(root[:], []byte(id)))
+	return sum[:]
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/leaves"
+)
+
+// parkedPiece is a piece that came before what it can be judged by.
+type parkedPiece struct {
+	from  peer.ID
+	frame *Frame
+	since time.Time
+}
+
+// Receive takes a frame of a member. Announcements are not for it: the caller verifies them and says Announced. What comes
+// from who is no member is dropped.
+func (m *Machine) Receive(now time.Time, from peer.ID, f *Frame) {
+	m.now = now
+	s := m.members[from]
+	if s == nil {
+		return
+	}
+	b := m.blocks[f.Ref]
+	switch f.Kind {
+	case Piece:
+		m.piece(s, b, f)
+	case Crown:
+		if b != nil && !b.done && b.tree.AddCrown(f.Data) == nil {
+			m.retry(b)
+		}
+	case Want:
+		if b != nil {
+			m.wanted(s, b, f)
+		}
+	case Cancel:
+		if b != nil {
+			m.cancel(s, b, f)
+		}
+	case Done:
+		if b != nil && b.source != nil {
+			m.reported(s, b, f)
+		}
+	case Unready:
+		if b != nil && b.source != nil {
+			m.excuse(s, b)
+		}
+	}
+}
+
+// Unjudged says that an announcement cannot be judged yet: whoever sent it must not count on us as a relay.
+func (m *Machine) Unjudged(now time.Time, from peer.ID, ref Ref) {
+	m.now = now
+	if s := m.members[from]; s != nil {
+		m.tell(s, &Frame{Kind: Unready, Ref: ref})
+	}
+}
+
+func (m *Machine) piece(s *member, b *block, f *Frame) {
+	m.stats.Pieces++
+	m.stats.Received += int64(len(f.Data))
+	switch {
+	case m.now.Before(s.liar):
+		return
+	case b == nil:
+		m.park(s.ID, f)
+		return
+	case b.refuted:
+		return
+	}
+	b.heardFrom(m.now, f)
+	isNew := false
+	if b.have.holds(f.First, f.Count) && f.Count > 0 {
+		m.duplicate(b, f)
+		if !m.forwards(s, b, f) {
+			return
+		}
+	}
+	if !b.done && m.full(b, len(f.Data)) {
+		m.stats.Overflow++
+		return
+	}
+	switch err := b.tree.Verify(f.First, f.Count, f.Data, f.Proof); {
+	case errors.Is(err, leaves.ErrEarly):
+		m.wait(s, b, f)
+		return
+	case err != nil:
+		m.forgery(s)
+		return
+	}
+	if !b.done {
+		isNew = m.keep(b, f)
+	}
+	m.forward(s, b, f, isNew)
+	if !b.done && b.missing == 0 {
+		m.finish(b)
+	}
+}
+
+// duplicate counts a piece that was here. If it was asked for, the complaint was wrong: it had been on its way.
+func (m *Machine) duplicate(b *block, f *Frame) {
+	m.stats.Duplicates++
+	if f.Mode == Probed {
+		b.probed = true
+		return
+	}
+	if b.tries(f.First) > 0 {
+		m.quiet = min(quietMax, m.quiet+m.quiet/50)
+	}
+}
+
+// forgery holds a piece that does not fit the root against who sent it: the channel proves that it did.
+func (m *Machine) forgery(s *member) {
+	m.stats.Forged++
+	m.effects.Forged = append(m.effects.Forged, s.ID)
+	if s.forged++; s.forged >= maxForged {
+		s.forged, s.liar = 0, m.now.Add(forgedTime)
+	}
+}
+
+// park keeps a piece whose announcement is not here, for a moment.
+func (m *Machine) park(from peer.ID, f *Frame) {
+	own := 0
+	for _, p := range m.parked {
+		if p.from == from {
+			own += p.frame.Size()
+		}
+	}
+	if own+f.Size() > parkBytes/4 || m.parking+f.Size() > parkBytes {
+		m.stats.Overflow++
+		return
+	}
+	m.stats.Parked++
+	m.parking += f.Size()
+	m.parked = append(m.parked, parkedPiece{from, f, m.now})
+}
+
+// unpark drops what has been parked for too long.
+func (m *Machine) unpark() {
+	n := 0
+	for n < len(m.parked) && m.now.Sub(m.parked[n].since) >= parkTime {
+		m.parking -= m.parked[n].frame.Size()
+		n++
+	}
+	m.parked = slices.Delete(m.parked, 0, n)
+}
+
+// replay judges what was parked for a block.
+func (m *Machine) replay(b *block) {
+	var mine []parkedPiece
+	m.parked = slices.DeleteFunc(m.parked, func(p parkedPiece) bool {
+		if p.frame.Ref != b.ref {
+			return false
+		}
+		m.parking -= p.frame.Size()
+		mine = append(mine, p)
+		return true
+	})
+	m.again(b, mine)
+}
+
+// wait keeps a piece that needs the crown, and asks for that.
+func (m *Machine) wait(s *member, b *block, f *Frame) {
+	bytes := f.Size()
+	for _, p := range b.early {
+		bytes += p.frame.Size()
+	}
+	if bytes > parkBytes/4 {
+		m.stats.Overflow++
+		return
+	}
+	b.early = append(b.early, parkedPiece{s.ID, f, m.now})
+	if m.now.Sub(b.crownAt) > m.rtt() {
+		b.crownAt = m.now
+		m.tell(s, &Frame{Kind: Want, Ref: b.ref})
+	}
+}
+
+// retry judges what waited for the crown.
+func (m *Machine) retry(b *block) {
+	early := b.early
+	b.early = nil
+	m.again(b, early)
+}
+
+func (m *Machine) again(b *block, pieces []parkedPiece) {
+	for _, p := range pieces {
+		if s := m.members[p.from]; s != nil {
+			m.stats.Pieces--
+			m.stats.Received -= int64(len(p.frame.Data))
+			m.piece(s, b, p.frame)
+		}
+	}
+}

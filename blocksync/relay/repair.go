@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import "time"
+
+// serving is who was served what lately.
+type serving struct {
+	served map[service]*serves
+}
+
+type service struct {
+	to    *member
+	first int
+}
+
+type serves struct {
+	at    time.Time
+	times int
+}
+
+// serve says whether a member may get a piece once more, and counts it.
+func (m *Machine) serve(b *block, to *member, first int) bool {
+	if b.served == nil {
+		b.served = map[service]*serves{}
+	}
+	v := b.served[service{to, first}]
+	if v == nil {
+		v = &serves{}
+		b.served[service{to, first}] = v
+	}
+	if v.times >= serveMost || v.times > 0 && m.now.Sub(v.at) < servedAgain {
+		return false
+	}
+	v.at = m.now
+	v.times++
+	return true
+}
+
+// wanted takes a complaint. An announcer collects it, anybody else serves what is here.
+func (m *Machine) wanted(s *member, b *block, f *Frame) {
+	switch {
+	case f.Missing == nil:
+		if crown, ok := b.tree.Crown(nil); ok {
+			m.tell(s, &Frame{Kind: Crown, Ref: b.ref, Data: crown})
+		}
+	case b.refuted || b.without || len(f.Missing) != len(b.have):
+	case b.source != nil:
+		m.complaint(s, b, f)
+	default:
+		m.lend(s, b, f)
+	}
+}
+
+// lend serves what is here to a member whose announcers do not, run by run, as long as little waits.
+func (m *Machine) lend(s *member, b *block, f *Frame) {
+	most := max(1, pieceMax/m.leafSize(b))
+	for i := 0; i < b.tree.Count() && m.queued < backlogMax; i++ {
+		if !f.Missing.Has(i) || !b.have.Has(i) {
+			continue
+		}
+		n := 1
+		for n < most && f.Missing.Has(i+n) && b.have.Has(i+n) {
+			n++
+		}
+		if m.serve(b, s, i) {
+			m.lendRun(s, b, i, n)
+		}
+		i += n - 1
+	}
+}
+
+// lendRun sends leaves in as few pieces as what is known of the tree allows.
+func (m *Machine) lendRun(s *member, b *block, first, count int) {
+	if f, ok := b.cut(Final, first, count); ok {
+		m.stats.Repairs++
+		m.send(s, b, f, true)
+		return
+	}
+	if count > 1 {
+		m.lendRun(s, b, first, count/2)
+		m.lendRun(s, b, first+count/2, count-count/2)
+	}
+}
+
+func (m *Machine) leafSize(b *block) int { return max(1, b.tree.Leaf(0, 1)) }
+
+// complaint collects what a member lacks.
+func (m *Machine) complaint(s *member, b *block, f *Frame) {
+	for i := range b.pieces {
+		p := &b.pieces[i]
+		switch {
+		case f.Missing.touches(p.first, p.count):
+			if p.complained == nil {
+				p.complained = map[*member]bool{}
+			}
+			p.complained[s] = true
+			if m.serve(b, s, p.first) {
+				if p.wanted == nil {
+					p.wanted = map[*member]bool{}
+				}
+				p.wanted[s] = true
+			}
+		case p.spreading && p.relay == p.relay0 && f.Have.holds(p.first, p.count):
+			p.relay.proven++
+		}
+	}
+	if b.collectAt.IsZero() {
+		b.collectAt = m.now.Add(collect)
+	}
+}
+
+// repair answers what was collected.
+func (m *Machine) repair(b *block) {
+	if b.source == nil || b.collectAt.IsZero() || m.now.Before(b.collectAt) || b.body == nil && b.Size > 0 {
+		return
+	}
+	b.collectAt = time.Time{}
+	m.blame(b)
+	good := m.helpers(b)
+	at := 0
+	if len(good) > 0 {
+		at = m.Rand.IntN(len(good))
+	}
+	next := func() *member {
+		at++
+		return good[at%len(good)]
+	}
+	if len(good) > 0 {
+		m.move(b, next)
+	}
+	for i := range b.pieces {
+		p := &b.pieces[i]
+		if len(p.wanted) == 0 {
+			continue
+		}
+		if m.queued > backlogMax {
+			b.collectAt = m.now.Add(collect)
+			return
+		}
+		if len(p.wanted) <= directWanters || len(good) == 0 {
+			m.repairDirect(b, p)
+		} else {
+			m.repairOver(b, p, next())
+		}
+		p.wanted = nil
+	}
+}
+
+// blame counts a piece against its first relay once more than a third of the members complained about it, whenever they
+// did. If most relays are complained about, it is congestion, and nobody's fault.
+func (m *Machine) blame(b *block) {
+	relays := 0
+	for _, n := range b.assigned {
+		if n > 0 {
+			relays++
+		}
+	}
+	for i := range b.pieces {
+		p := &b.pieces[i]
+		if p.relay0 == nil || len(p.complained) == 0 || b.excused[p.relay0] || b.complain[p.relay0][i] {
+			continue
+		}
+		if votes, total := m.share(func(s *member) bool { return p.complained[s] }); 3*votes > total {
+			if b.complain[p.relay0] == nil {
+				b.complain[p.relay0] = map[int]bool{}
+			}
+			b.complain[p.relay0][i] = true
+			p.relay0.proven = 0
+		}
+	}
+	b.blameless = 2*len(b.complain) > relays
+}
+
+// bad says whether a relay has failed with this block.
+func (b *block) bad(s *member) bool { return !b.blameless && len(b.complain[s]) > 0 || b.excused[s] }
+
+// helpers are the relays to repair over: those that are known to forward, if there are any.
+func (m *Machine) helpers(b *block) (good []*member) {
+	var weak []*member
+	for _, s := range m.order {
+		if !m.reached(s) || s.Hidden || b.bad(s) || s.weight < dropWeight || b.announcedBy(s.ID) {
+			continue
+		}
+		weak = append(weak, s)
+		if s.proven > 0 {
+			good = append(good, s)
+		}
+	}
+	if len(good) == 0 {
+		return weak
+	}
+	return good
+}
+
+// move takes pieces that have not left yet away from relays that have failed.
+func (m *Machine) move(b *block, next func() *member) {
+	for i := range b.pieces {
+		p := &b.pieces[i]
+		if p.relay0 == nil || p.relay != p.relay0 || !b.bad(p.relay0) {
+			continue
+		}
+		if !p.relay0.unqueue(m, b, p.first) && !b.excused[p.relay0] {
+			continue
+		}
+		if f, ok := b.cut(Relay, p.first, p.count); ok {
+			p.relay = next()
+			m.stats.Repairs++
+			m.send(p.relay, b, f, false)
+		}
+	}
+}
+
+func (m *Machine) repairDirect(b *block, p *piece) {
+	f, ok := b.cut(Final, p.first, p.count)
+	if !ok {
+		return
+	}
+	for s := range m.around {
+		if p.wanted[s] {
+			m.stats.Repairs++
+			m.send(s, b, f, true)
+		}
+	}
+}
+
+// repairOver sends a piece over another relay to exactly those who want it, and tells the old one not to.
+func (m *Machine) repairOver(b *block, p *piece, over *member) {
+	f, ok := b.cut(Targeted, p.first, p.count)
+	if !ok {
+		return
+	}
+	for s := range m.around {
+		if p.wanted[s] {
+			f.Targets = append(f.Targets, s.short)
+		}
+	}
+	if p.relay != nil && p.relay != over {
+		c := &Frame{Kind: Cancel, Ref: b.ref, Missing: NewBitmap(b.tree.Count()), Targets: f.Targets}
+		mark(c.Missing, f)
+		m.tell(p.relay, c)
+	}
+	p.relay = over
+	m.stats.Repairs++
+	m.send(over, b, f, true)
+}
+
+// excuse takes all pieces away from a relay that cannot judge the announcement: it forwards nothing, and is not at fault.
+func (m *Machine) excuse(s *member, b *block) {
+	if b.excused[s] || b.assigned[s] == 0 {
+		return
+	}
+	b.excused[s] = true
+	if b.collectAt.IsZero() {
+		b.collectAt = m.now
+	}
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"math/bits"
+	"time"
+
+	"github.com/weft-p2p/weft/internal/leaves"
+)
+
+// source is what an announcer of a block keeps.
+type source struct {
+	pieces    []piece
+	of        []int32 // piece of each leaf
+	assigned  map[*member]int
+	complain  map[*member]map[int]bool // pieces that more than a third complained about, by their first relay
+	excused   map[*member]bool         // said that they cannot judge
+	blameless bool                     // most relays were complained about: it is congestion
+	collectAt time.Time
+	reports   map[*member]Bitmap
+	probe     *member
+	probeOK   int
+	judged    bool
+}
+
+// piece is a run of leaves that travels together.
+type piece struct {
+	first, count  int
+	relay0, relay *member // first, and at the moment; nil if it went to nobody or to everybody
+	wanted        map[*member]bool
+	complained    map[*member]bool
+	spreading     bool
+}
+
+// Publish announces a block that we have whole: a is the announcement, sealed is what says so to others, tree the tree of
+// body. Every member that we reach gets the announcement; the body goes over relays.
+func (m *Machine) Publish(now time.Time, a Announcement, body []byte, tree *leaves.Tree) {
+	m.now = now
+	b := m.whole(a, body, tree)
+	if b == nil || b.source != nil {
+		return
+	}
+	m.announce(b)
+	m.distribute(b)
+}
+
+// whole makes or completes the state of a block that we have.
+func (m *Machine) whole(a Announcement, body []byte, tree *leaves.Tree) *block {
+	a.From, a.Org = m.Self, m.Org
+	b := m.blocks[RefOf(a.Root)]
+	if b == nil {
+		b = m.open(a)
+	}
+	if b.Root != a.Root || b.refuted {
+		return nil
+	}
+	if !b.done {
+		m.release(b)
+		b.done, b.doneAt = true, m.now
+	}
+	b.tree, b.body, b.missing, b.Sealed, b.without = tree, body, 0, a.Sealed, false
+	for i := range tree.Count() {
+		b.have.Set(i)
+	}
+	return b
+}
+
+// announce sends the announcement and the crown to everybody that we reach.
+func (m *Machine) announce(b *block) {
+	if !b.announcedBy(m.Self) {
+		b.announcers = append(b.announcers, announcer{m.Self, m.Org})
+		m.first(b.announcers[0].id)
+	}
+	b.source = &source{
+		assigned: map[*member]int{}, complain: map[*member]map[int]bool{}, excused: map[*member]bool{}, reports: map[*member]Bitmap{},
+		of: make([]int32, b.tree.Count()),
+	}
+	announcement := &Frame{Kind: Announce, Ref: b.ref, Data: b.Sealed}
+	crown, _ := b.tree.Crown(nil)
+	whole := &Frame{Kind: Crown, Ref: b.ref, Data: crown}
+	for s := range m.around {
+		if !m.reached(s) {
+			continue
+		}
+		m.tell(s, announcement)
+		if b.tree.Count() > 1 {
+			m.tell(s, whole)
+		}
+	}
+}
+
+// distribute shares the pieces out over relays, or sends them to everybody if that is quicker.
+func (m *Machine) distribute(b *block) {
+	var all []*member
+	for s := range m.around {
+		if m.reached(s) && !s.Hidden {
+			all = append(all, s)
+		}
+	}
+	m.Rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	relays := m.relays(all)
+	b.slice(m.pieceSize(b, len(relays)), len(relays))
+	direct := len(all) < 2 || len(all)*b.Size <= directBytes
+	if !direct {
+		m.assign(b, relays)
+		m.probe(b, all)
+	}
+	for i := range b.pieces {
+		p := &b.pieces[i]
+		mode := Relay
+		if direct {
+			mode = Final
+		}
+		f, ok := b.cut(mode, p.first, p.count)
+		if !ok {
+			return
+		}
+		if direct {
+			for _, s := range all {
+				m.send(s, b, f, false)
+			}
+		} else {
+			m.send(p.relay, b, f, false)
+		}
+		m.shelter(b, f, nil)
+	}
+}
+
+// relays are the members to share pieces among. If too few are left, the judgements were wrong: all begin again.
+func (m *Machine) relays(all []*member) (some []*member) {
+	for _, s := range all {
+		if s.weight > 0 {
+			some = append(some, s)
+		}
+	}
+	if len(some) >= len(all)/8+1 || len(all) == 0 {
+		return some
+	}
+	for _, s := range all {
+		s.weight, s.need = 1, 0
+	}
+	return all
+}
+
+// pieceSize is how many leaves a piece has: a power of two, so that its proof is short.
+func (m *Machine) pieceSize(b *block, relays int) int {
+	bytes := min(max(b.Size/max(1, piecesPerRelay*relays), pieceMin), pieceMax)
+	return 1 << (bits.Len(uint(max(1, bytes/leaves.Size(b.Size)))) - 1)
+}
+
+// slice cuts the body into pieces of n leaves, and its end, what each relay gets last, into single ones: the last piece is
+// late by the time it takes to send it to everybody.
+func (b *block) slice(n, relays int) {
+	count := b.tree.Count()
+	for first := 0; first < count; {
+		size := n
+		if left := count - first; left <= relays {
+			size = 1
+		}
+		size = min(size, count-first)
+		for i := range size {
+			b.of[first+i] = int32(len(b.pieces))
+		}
+		b.pieces = append(b.pieces, piece{first: first, count: size})
+		first += size
+	}
+}
+
+// assign gives each piece to one relay, in turns weighted by score.
+func (m *Machine) assign(b *block, relays []*member) {
+	credit := make([]float64, len(relays))
+	for i, s := range relays {
+		credit[i] = m.Rand.Float64() * s.weight
+	}
+	at := 0
+	for i := range b.pieces {
+		for {
+			k := at % len(relays)
+			at++
+			if credit[k] += relays[k].weight; credit[k] >= 1-1e-9 {
+				credit[k]--
+				p := &b.pieces[i]
+				p.relay0, p.relay, p.spreading = relays[k], relays[k], true
+				b.assigned[relays[k]]++
+				break
+			}
+		}
+	}
+}
+
+// probe sends one piece once more over a relay that is not used any more, to see whether it is well again.
+func (m *Machine) probe(b *block, all []*member) {
+	var out []*member
+	for _, s := range all {
+		if s.weight == 0 {
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 {
+		return
+	}
+	b.source.probe = out[m.Rand.IntN(len(out))]
+	p := b.pieces[m.Rand.IntN(len(b.pieces))]
+	if f, ok := b.cut(Probe, p.first, p.count); ok {
+		m.send(b.source.probe, b, f, false)
+	}
+}

@@ -1,0 +1,120 @@
+package relaysim_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/weft-p2p/weft/blocksync/relay"
+	"github.com/weft-p2p/weft/internal/relaysim"
+)
+
+var (
+	fN     = flag.Int("n", 50, "")
+	fSize  = flag.Int("size", 1<<20, "")
+	fMute  = flag.Float64("mute", 0, "")
+	fSlow  = flag.Float64("slow", 0, "")
+	fLoss  = flag.Float64("loss", 0, "")
+	fSrcs  = flag.Int("srcs", 1, "")
+	fBl    = flag.Int("blocks", 5, "")
+	fMbps  = flag.Float64("mbps", 100, "")
+	fRTT   = flag.Duration("rtt", 50*time.Millisecond, "")
+	fIntv  = flag.Duration("intv", time.Second, "")
+	fGeo   = flag.Bool("geo", false, "")
+	fOrgs  = flag.Int("hid", 0, "members an organization, one visible")
+	fNolnk = flag.Float64("nolink", 0, "")
+	fSeed  = flag.Uint64("seed", 1, "")
+)
+
+func TestTry(t *testing.T) {
+	w0 := time.Now()
+	N := *fN
+	rng := rand.New(rand.NewPCG(*fSeed, 99))
+	slow, mute := map[int]bool{}, map[int]bool{}
+	for _, i := range rng.Perm(N - 1)[:int(*fSlow*float64(N))] {
+		slow[i+1] = true
+	}
+	for _, i := range rng.Perm(N - 1)[:int(*fMute*float64(N))] {
+		mute[i+1] = true
+	}
+	c := relaysim.Config{Peers: N, Loss: *fLoss, Seed: *fSeed, Judge: 2 * time.Millisecond,
+		Up: func(i int) float64 {
+			if slow[i] {
+				return 10e6
+			}
+			return *fMbps * 1e6
+		}, Down: func(int) float64 { return *fMbps * 1e6 }, Latency: func(a, b int) time.Duration { return *fRTT / 2 },
+		Send: func(from, to int, f *relay.Frame) []*relay.Frame {
+			if mute[from] {
+				return nil
+			}
+			return []*relay.Frame{f}
+		}}
+	if *fGeo {
+		tab := [5][5]int{{2, 15, 45, 75, 80}, {15, 2, 40, 65, 80}, {45, 40, 2, 90, 60}, {75, 65, 90, 2, 35}, {80, 80, 60, 35, 2}}
+		c.Latency = func(a, b int) time.Duration { return time.Duration(tab[a%5][b%5]) * time.Millisecond }
+	}
+	if *fOrgs > 0 {
+		c.Org = func(i int) string { return fmt.Sprint("org", i / *fOrgs) }
+		c.Hidden = func(i int) bool { return i%*fOrgs != 0 }
+	}
+	if *fSrcs > 1 {
+		c.Leader = func(i int) bool { return i < *fSrcs }
+	}
+	if *fNolnk > 0 {
+		no := map[[2]int]bool{}
+		for a := range N {
+			for b := range a {
+				if rng.Float64() < *fNolnk {
+					no[[2]int{a, b}], no[[2]int{b, a}] = true, true
+				}
+			}
+		}
+		c.Linked = func(a, b int) bool { return !no[[2]int{a, b}] }
+	}
+	s := relaysim.New(c)
+	var blocks []*relaysim.Block
+	var before, wire int64
+	var cp []string
+	for k := range *fBl {
+		b := s.Block(uint64(k+1), *fSize)
+		blocks = append(blocks, b)
+		for i := range *fSrcs {
+			s.Offer(i, b)
+		}
+		s.Run(*fIntv)
+		cp = append(cp, fmt.Sprintf("%.3f", float64(s.Payload-before)/float64((N-1)**fSize)))
+		before = s.Payload
+	}
+	s.Run(10 * time.Second)
+	wire = s.Wire
+	var all, med []int
+	miss := 0
+	for _, b := range blocks {
+		r := s.Result(b, func(i int) bool { return !mute[i] })
+		all = append(all, int(r.All.Milliseconds()))
+		med = append(med, int(r.Median.Milliseconds()))
+		miss += r.Missing
+	}
+	var st relay.Stats
+	gu := 0
+	for _, p := range s.Peers {
+		x := p.Stats()
+		st.Duplicates += x.Duplicates
+		st.Wants += x.Wants
+		st.Repairs += x.Repairs
+		st.Overflow += x.Overflow
+		st.Forged += x.Forged
+		st.Parked += x.Parked
+		st.Dropped += x.Dropped
+		st.Strikes += x.Strikes
+		gu += p.GaveUp
+	}
+	sorted := slices.Clone(all)
+	slices.Sort(sorted)
+	fmt.Printf("n=%d size=%d mute=%v slow=%v loss=%v srcs=%d seed=%d: all %v med-all %d med %v missing %d copies %.3f wire %.3f %v giveup %d stats %+v wall %v\n", N, *fSize, *fMute, *fSlow, *fLoss, *fSrcs, *fSeed, all, sorted[len(sorted)/2], med, miss,
+		float64(s.Payload)/float64((N-1)**fSize**fBl), float64(wire)/float64((N-1)**fSize**fBl), cp, gu, st, time.Since(w0).Round(time.Millisecond))
+}
