@@ -64,6 +64,7 @@ func (m *Machine) Announced(now time.Time, a Announcement) bool {
 		return false
 	}
 	if b != nil && b.announcedBy(a.From) {
+		m.crown(b, a)
 		return true
 	}
 	if !m.place(a) {
@@ -76,15 +77,30 @@ func (m *Machine) Announced(now time.Time, a Announcement) bool {
 		} else {
 			b.leaf = make([][]byte, b.tree.Count())
 		}
+		m.introduce(b, a.Targets)
+	}
+	if len(b.announcers) == 0 {
 		m.first(a.From)
-		m.introduce(b)
 	}
 	b.announcers = append(b.announcers, announcer{a.From, a.Org})
 	if b.refuted {
 		return false
 	}
+	m.crown(b, a)
 	m.replay(b)
 	return true
+}
+
+// crown takes a crown that came with an announcement.
+func (m *Machine) crown(b *block, a Announcement) {
+	switch {
+	case a.Crown == nil || b.tree.HasCrown():
+	case b.tree.AddCrown(a.Crown) != nil:
+		m.stats.Forged++
+	default:
+		b.Crown = a.Crown
+		m.retry(b)
+	}
 }
 
 // place says whether an announcer may have another root for a number.
@@ -114,14 +130,20 @@ func (m *Machine) open(a Announcement) *block {
 	return b
 }
 
-// introduce passes an announcement on to the hidden members of our organization.
-func (m *Machine) introduce(b *block) {
-	if m.Hidden || b.Sealed == nil {
+// introduce passes an announcement on to whom its sender names, and to the hidden members of our organization.
+func (m *Machine) introduce(b *block, targets []Short) {
+	if b.Sealed == nil {
 		return
 	}
+	f := &Frame{Kind: Announce, Ref: b.ref, Data: b.Sealed, Proof: b.Crown}
+	for _, t := range targets[:min(len(targets), maxIntroduced)] {
+		if s := m.shorts[t]; s != nil && m.reached(s) && s.ID != b.From {
+			m.tell(s, f)
+		}
+	}
 	for _, s := range m.order {
-		if s.Connected && s.Hidden && s.Org == m.Org && s.ID != b.From {
-			m.tell(s, &Frame{Kind: Announce, Ref: b.ref, Data: b.Sealed})
+		if s.Connected && s.Hidden && !m.Hidden && s.Org == m.Org && s.ID != b.From {
+			m.tell(s, f)
 		}
 	}
 }

@@ -34,9 +34,8 @@ type Kind byte
 
 // The kinds of frames.
 const (
-	Announce Kind = iota + 1 // Data is a sealed announcement
-	Crown                    // Data is the crown of the body's tree
-	Want                     // Missing is overdue, Have is here; no Missing: the crown is missing
+	Announce Kind = iota + 1 // Data is a sealed announcement, Proof the crown of the body's tree; to be passed on to Targets
+	Want                     // Missing is overdue, Have is here; no Missing: the announcement or the crown is missing
 	Cancel                   // do not send Missing to Targets any more
 	Done                     // all is here; Missing came late; Probed: the probe was here by then
 	Unready                  // I cannot judge the announcement yet and forward nothing

@@ -15,6 +15,12 @@ const (
 	// block is through sooner than it could be forwarded, and no relay can hold it up.
 	directBytes = 192 << 10
 
+	// introduceAbove is from how many members on the source does not tell each itself: it tells one in about the square root
+	// of their number, and these tell the others. maxIntroduced bounds what one is asked to tell.
+	introduceAbove, maxIntroduced = 150, 64
+	// unknownAfter is how long a piece of an unknown block waits before its sender is asked for the announcement.
+	unknownAfter = 20 * time.Millisecond
+
 	// tick is how often overdue pieces are looked for, and collect how long complaints are gathered before they are answered.
 	tick, collect = 10 * time.Millisecond, 10 * time.Millisecond
 	// quietRTTs and quietPerMB are how late a piece may be behind one that was sent after it: too small, and complaints about
@@ -23,6 +29,8 @@ const (
 	quietMax                        = time.Second
 	// askAgain is how soon a piece is asked for again when nothing comes in, askAgainBusy when something does.
 	askAgain, askAgainBusy = 250 * time.Millisecond, 2 * time.Second
+	// askTogether keeps what is asked for again in few messages, and askMost bounds it: by then ranges have been asked for.
+	askTogether, askMost = 50 * time.Millisecond, 12
 	// giveUp is how long nothing may come in before range requests are to take over.
 	giveUp = time.Second
 
@@ -60,8 +68,8 @@ const (
 
 	// Scores: a relay's weight is its share of pieces. Below dropWeight it gets none but probes.
 	dropWeight, raise, maxFails = 0.3, 0.05, 6
-	// reportWait is how long the source waits for reports before it judges its relays.
-	reportWait = time.Second
+	// reportQuiets is how long the source waits for reports before it judges its relays, in times that a piece may be late.
+	reportQuiets = 3
 
 	// stagger is what each rank waits at least before it announces a block as well.
 	stagger = 60 * time.Millisecond

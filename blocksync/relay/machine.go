@@ -26,7 +26,10 @@ type Announcement struct {
 	Size   int // of the body, in bytes
 	From   peer.ID
 	Org    string
-	Sealed []byte // for the hidden members of our organization
+	Sealed []byte // as it came: it is passed on to the hidden members of our organization
+	Crown  []byte // as it came with it, if it did; not verified
+	// Targets are to hear of it from us.
+	Targets []Short
 }
 
 // Complete is a body whose leaves are all here and fit the root. It is the caller's to check against the header, and to
@@ -97,6 +100,9 @@ func (m *Machine) Stats() Stats { return m.stats }
 func (m *Machine) Due() time.Time {
 	if len(m.blocks) == 0 && len(m.parked) == 0 {
 		return time.Time{}
+	}
+	if len(m.parked) > 0 {
+		return m.now.Add(tick)
 	}
 	for _, b := range m.blocks {
 		if b.active() {

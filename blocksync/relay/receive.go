@@ -16,6 +16,7 @@ type parkedPiece struct {
 	from  peer.ID
 	frame *Frame
 	since time.Time
+	asked time.Time // when its sender was asked for the announcement
 }
 
 // Receive takes a frame of a member. Announcements are not for it: the caller verifies them and says Announced. What comes
@@ -30,10 +31,6 @@ func (m *Machine) Receive(now time.Time, from peer.ID, f *Frame) {
 	switch f.Kind {
 	case Piece:
 		m.piece(s, b, f)
-	case Crown:
-		if b != nil && !b.done && b.tree.AddCrown(f.Data) == nil {
-			m.retry(b)
-		}
 	case Want:
 		if b != nil {
 			m.wanted(s, b, f)
@@ -137,7 +134,7 @@ func (m *Machine) park(from peer.ID, f *Frame) {
 	}
 	m.stats.Parked++
 	m.parking += f.Size()
-	m.parked = append(m.parked, parkedPiece{from, f, m.now})
+	m.parked = append(m.parked, parkedPiece{from: from, frame: f, since: m.now})
 }
 
 // unpark drops what has been parked for too long.
@@ -148,6 +145,16 @@ func (m *Machine) unpark() {
 		n++
 	}
 	m.parked = slices.Delete(m.parked, 0, n)
+	asked := map[Ref]bool{}
+	for i, p := range m.parked {
+		if !asked[p.frame.Ref] && m.now.Sub(p.since) > unknownAfter && m.now.Sub(p.asked) > 2*m.rtt() {
+			m.parked[i].asked = m.now
+			if s := m.members[p.from]; s != nil {
+				m.tell(s, &Frame{Kind: Want, Ref: p.frame.Ref})
+			}
+		}
+		asked[p.frame.Ref] = true
+	}
 }
 
 // replay judges what was parked for a block.
@@ -174,7 +181,7 @@ func (m *Machine) wait(s *member, b *block, f *Frame) {
 		m.stats.Overflow++
 		return
 	}
-	b.early = append(b.early, parkedPiece{s.ID, f, m.now})
+	b.early = append(b.early, parkedPiece{from: s.ID, frame: f, since: m.now})
 	if m.now.Sub(b.crownAt) > m.rtt() {
 		b.crownAt = m.now
 		m.tell(s, &Frame{Kind: Want, Ref: b.ref})

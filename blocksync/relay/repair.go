@@ -41,8 +41,8 @@ func (m *Machine) serve(b *block, to *member, first int) bool {
 func (m *Machine) wanted(s *member, b *block, f *Frame) {
 	switch {
 	case f.Missing == nil:
-		if crown, ok := b.tree.Crown(nil); ok {
-			m.tell(s, &Frame{Kind: Crown, Ref: b.ref, Data: crown})
+		if crown, ok := b.tree.Crown(nil); ok && b.Sealed != nil {
+			m.tell(s, &Frame{Kind: Announce, Ref: b.ref, Data: b.Sealed, Proof: crown})
 		}
 	case b.refuted || b.without || len(f.Missing) != len(b.have):
 	case b.source != nil:

@@ -18,7 +18,7 @@ func (m *Machine) judge(b *block, last bool) {
 	if b.source == nil || b.judged || b.refuted {
 		return
 	}
-	waited := m.now.Sub(b.doneAt) > max(reportWait, 4*(m.quiet+m.perSize(b)))
+	waited := m.now.Sub(b.doneAt) > reportQuiets*(m.quiet+m.perSize(b))
 	if !last && !waited && len(b.reports) < m.receivers() {
 		return
 	}

@@ -3,7 +3,9 @@
 package relay
 
 import (
+	"math"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/weft-p2p/weft/internal/leaves"
@@ -68,25 +70,39 @@ func (m *Machine) whole(a Announcement, body []byte, tree *leaves.Tree) *block {
 
 // announce sends the announcement and the crown to everybody that we reach.
 func (m *Machine) announce(b *block) {
-	if !b.announcedBy(m.Self) {
-		b.announcers = append(b.announcers, announcer{m.Self, m.Org})
-		m.first(b.announcers[0].id)
+	if len(b.announcers) == 0 {
+		m.first(m.Self)
 	}
+	b.announcers = append(b.announcers, announcer{m.Self, m.Org})
 	b.source = &source{
 		assigned: map[*member]int{}, complain: map[*member]map[int]bool{}, excused: map[*member]bool{}, reports: map[*member]Bitmap{},
 		of: make([]int32, b.tree.Count()),
 	}
 	announcement := &Frame{Kind: Announce, Ref: b.ref, Data: b.Sealed}
-	crown, _ := b.tree.Crown(nil)
-	whole := &Frame{Kind: Crown, Ref: b.ref, Data: crown}
+	if b.tree.Count() > 1 {
+		announcement.Proof, _ = b.tree.Crown(nil)
+	}
+	var all []*member
 	for s := range m.around {
-		if !m.reached(s) {
-			continue
+		if m.reached(s) {
+			all = append(all, s)
 		}
-		m.tell(s, announcement)
-		if b.tree.Count() > 1 {
-			m.tell(s, whole)
+	}
+	group := 1
+	if len(all) > introduceAbove {
+		group = int(math.Sqrt(float64(len(all))))
+		m.Rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	}
+	for some := range slices.Chunk(all, group) {
+		f := announcement
+		if group > 1 {
+			with := *announcement
+			for _, s := range some[1:] {
+				with.Targets = append(with.Targets, s.short)
+			}
+			f = &with
 		}
+		m.tell(some[0], f)
 	}
 }
 

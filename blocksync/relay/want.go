@@ -14,6 +14,7 @@ type wanting struct {
 	source  peer.ID   // whom we ask at the moment
 	turned  time.Time // when we began to ask it
 	round   int       // how many we have asked
+	reasked time.Time // when anything was last asked for again
 	stopped bool      // GiveUp was said
 }
 
@@ -37,6 +38,11 @@ func (m *Machine) overdue(b *block) {
 		return
 	}
 	late := m.lateness(b)
+	if again := m.now.Sub(b.reasked) >= askTogether; again {
+		b.reasked = m.now
+	} else {
+		late.hush = true
+	}
 	asks := map[peer.ID]*Frame{}
 	for i := range b.tree.Count() {
 		if b.have.Has(i) || !late.leaf(i) || b.tries(i) > 0 && !late.again(m.now, b.asked[i]) {
@@ -69,16 +75,21 @@ type lateness struct {
 	quiet   time.Duration
 	all     bool // nothing has come for long
 	stalled int  // leaves below are late, because nothing comes at the moment; -1 if something does
+	hush    bool // nothing is asked for again at the moment
 	over    int  // leaves below are late, because one sent after them has been here for long
 }
 
 func (l lateness) leaf(i int) bool { return l.all || i < l.over || i < l.stalled }
 
 func (l lateness) again(now time.Time, a asked) bool {
-	if l.all || l.stalled >= 0 {
-		return now.Sub(a.at) >= askAgain
+	switch {
+	case l.hush || a.tries >= askMost:
+		return false
+	case l.all || l.stalled >= 0:
+		return now.Sub(a.at) >= min(askAgainBusy, askAgain<<max(0, a.tries-2))
+	default:
+		return now.Sub(a.at) >= askAgainBusy
 	}
-	return now.Sub(a.at) >= askAgainBusy
 }
 
 func (m *Machine) lateness(b *block) lateness {

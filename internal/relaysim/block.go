@@ -48,8 +48,9 @@ func (s *Sim) Publish(i int, b *Block) {
 	if b.At == 0 {
 		b.At = s.now
 	}
-	p := s.Peers[i]
-	p.Machine.Publish(s.time(), s.seal(i, b), b.Body, b.Tree)
+	p, a := s.Peers[i], s.seal(i, b)
+	p.Machine.Publish(s.time(), a, b.Body, b.Tree)
+	s.gossip(a.Sealed)
 	p.has(b.Number)
 	p.act()
 }
@@ -59,11 +60,30 @@ func (s *Sim) Offer(i int, b *Block) {
 	if b.At == 0 {
 		b.At = s.now
 	}
-	p := s.Peers[i]
-	p.Machine.Offer(s.time(), s.seal(i, b), b.Body, b.Tree)
+	p, a := s.Peers[i], s.seal(i, b)
+	p.Machine.Offer(s.time(), a, b.Body, b.Tree)
+	if p.Announces(b.Root) {
+		s.gossip(a.Sealed)
+	}
 	p.has(b.Number)
 	p.act()
 }
+
+// gossip brings an announcement to everybody over the topic, a while later.
+func (s *Sim) gossip(sealed []byte) {
+	if s.Topic == 0 {
+		return
+	}
+	for _, p := range s.Peers {
+		s.After(s.Topic, func() {
+			s.Payload += int64(topicCopies * len(sealed))
+			p.announced(&relay.Frame{Kind: relay.Announce, Data: sealed})
+		})
+	}
+}
+
+// topicCopies is in how many copies gossipsub brings a message (dissemination-experiments.md).
+const topicCopies = 5
 
 // receive takes a frame that has come whole.
 func (p *Peer) receive(from *Peer, f *relay.Frame) {
@@ -74,14 +94,20 @@ func (p *Peer) receive(from *Peer, f *relay.Frame) {
 		p.act()
 		return
 	}
-	s.After(s.Judge, func() {
-		b := s.blocks[binary.LittleEndian.Uint32(f.Data[4:])]
-		a := b.Announcement
-		announcer := int(binary.LittleEndian.Uint32(f.Data))
-		a.From, a.Org, a.Sealed = ID(announcer), s.Org(announcer), f.Data
-		p.Announced(s.time(), a)
-		p.act()
-	})
+	s.After(s.Judge, func() { p.announced(f) })
+}
+
+// announced takes a verified announcement.
+func (p *Peer) announced(f *relay.Frame) {
+	s := p.sim
+	a := s.blocks[binary.LittleEndian.Uint32(f.Data[4:])].Announcement
+	announcer := int(binary.LittleEndian.Uint32(f.Data))
+	a.From, a.Org, a.Sealed, a.Crown, a.Targets = ID(announcer), s.Org(announcer), f.Data, f.Proof, f.Targets
+	if a.From == p.id {
+		return
+	}
+	p.Announced(s.time(), a)
+	p.act()
 }
 
 // Spread is how a block got to the peers that count.

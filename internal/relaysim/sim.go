@@ -29,6 +29,7 @@ type Config struct {
 	Send    func(from, to int, f *relay.Frame) []*relay.Frame // what a peer really sends; nil: f
 	Judge   time.Duration                                     // time to verify an announcement
 	Sealed  int                                               // bytes of an announcement
+	Topic   time.Duration                                     // how long gossipsub takes to bring an announcement to everybody; 0: never
 	Loss    float64
 	Seed    uint64
 }

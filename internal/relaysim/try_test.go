@@ -40,7 +40,7 @@ func TestTry(t *testing.T) {
 	for _, i := range rng.Perm(N - 1)[:int(*fMute*float64(N))] {
 		mute[i+1] = true
 	}
-	c := relaysim.Config{Peers: N, Loss: *fLoss, Seed: *fSeed, Judge: 2 * time.Millisecond,
+	c := relaysim.Config{Peers: N, Loss: *fLoss, Seed: *fSeed, Judge: 2 * time.Millisecond, Topic: 120 * time.Millisecond,
 		Up: func(i int) float64 {
 			if slow[i] {
 				return 10e6
