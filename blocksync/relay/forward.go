@@ -98,26 +98,10 @@ func (m *Machine) pass(b *block, f *Frame, mode Mode, to func(*member) bool) {
 // shelter sends a piece to one hidden member of our organization, which forwards it to the others. The visible members of
 // the organization share the pieces out by position.
 func (m *Machine) shelter(b *block, f *Frame, from *member) {
-	if m.Hidden {
+	if m.Hidden || len(m.hidden) == 0 || f.First/f.Count%m.visible != m.mine {
 		return
 	}
-	var hidden []*member
-	visible, mine := 1, 0
-	for _, s := range m.order {
-		switch {
-		case s.Org != m.Org || !s.Connected:
-		case s.Hidden:
-			hidden = append(hidden, s)
-		default:
-			if visible++; s.ID < m.Self {
-				mine++
-			}
-		}
-	}
-	if len(hidden) == 0 || f.First/f.Count%visible != mine {
-		return
-	}
-	to := hidden[b.orgNext%len(hidden)]
+	to := m.hidden[b.orgNext%len(m.hidden)]
 	b.orgNext++
 	if to == from {
 		return

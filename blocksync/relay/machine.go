@@ -61,6 +61,9 @@ type Machine struct {
 	members map[peer.ID]*member
 	order   []*member // by ID
 	shorts  map[Short]*member
+	hidden  []*member // of our organization, that we reach
+	visible int       // members of our organization that share these, ourselves included
+	mine    int       // our place among them
 	blocks  map[Ref]*block
 	parked  []parkedPiece
 	parking int // bytes
@@ -83,7 +86,7 @@ type Stats struct {
 
 // New makes a machine that knows nobody and nothing.
 func New(c Config) *Machine {
-	return &Machine{Config: c, members: map[peer.ID]*member{}, shorts: map[Short]*member{}, blocks: map[Ref]*block{}}
+	return &Machine{Config: c, members: map[peer.ID]*member{}, visible: 1, shorts: map[Short]*member{}, blocks: map[Ref]*block{}}
 }
 
 // Take returns what is to be done since it was last called.

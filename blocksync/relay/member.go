@@ -67,12 +67,24 @@ func (m *Machine) Members(now time.Time, view []Member) {
 	}
 	m.members = fresh
 	slices.SortFunc(m.order, func(a, b *member) int { return cmp.Compare(a.ID, b.ID) })
-	m.quietFrom()
+	m.quiet = max(quietMin, quietRTTs*m.rtt())
+	m.family()
 }
 
-// quietFrom sets how late a piece may be by the round trips that are measured.
-func (m *Machine) quietFrom() {
-	m.quiet = max(quietMin, quietRTTs*m.rtt())
+// family finds who serves the hidden members of our organization.
+func (m *Machine) family() {
+	m.hidden, m.visible, m.mine = nil, 1, 0
+	for _, s := range m.order {
+		switch {
+		case s.Org != m.Org || !s.Connected:
+		case s.Hidden:
+			m.hidden = append(m.hidden, s)
+		default:
+			if m.visible++; s.ID < m.Self {
+				m.mine++
+			}
+		}
+	}
 }
 
 // rtt is the round trip to nine members in ten, 50 ms if none was measured.

@@ -153,9 +153,11 @@ func (s *Sim) handle(e event) {
 	case missed:
 		l.missed(pk)
 	case ticked:
-		e.peer.ticking = false
-		e.peer.Tick(s.time())
-		e.peer.act()
+		if e.peer.tick == s.now { // otherwise it looks at another time
+			e.peer.tick = 0
+			e.peer.Tick(s.time())
+			e.peer.act()
+		}
 	}
 }
 

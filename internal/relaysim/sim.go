@@ -60,7 +60,7 @@ type Peer struct {
 	ring     []*link // connections that have something to send and may
 	free     time.Duration
 	links    map[int]*link
-	ticking  bool
+	tick     time.Duration // when the machine looks next; 0 if it need not
 	height   uint64
 	Got      map[uint64]time.Duration
 	GaveUp   int
@@ -176,9 +176,9 @@ func (p *Peer) act() {
 		p.complete(c)
 	}
 	p.GaveUp += len(e.GiveUp)
-	if due := p.Due(); !p.ticking && !due.IsZero() {
-		p.ticking = true
-		p.sim.at(due.Sub(epoch), event{kind: ticked, peer: p})
+	if due := p.Due(); !due.IsZero() && (p.tick == 0 || due.Sub(epoch) < p.tick) {
+		p.tick = due.Sub(epoch)
+		p.sim.at(p.tick, event{kind: ticked, peer: p})
 	}
 }
 
