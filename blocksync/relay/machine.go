@@ -115,6 +115,12 @@ func (m *Machine) Due() time.Time {
 	return m.now.Add(parkTime)
 }
 
+// hurries says whether Due is earlier than when it was last asked.
+func (m *Machine) hurries(last time.Time) bool {
+	due := m.Due()
+	return !due.IsZero() && (last.IsZero() || due.Before(last))
+}
+
 // active says whether time alone can change something about a block soon.
 func (b *block) active() bool {
 	return !b.done || b.pending != nil || b.source != nil && (!b.judged || !b.collectAt.IsZero())

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// CarrierConfig says what a carrier needs.
+type CarrierConfig struct {
+	Host host.Host
+	// Speaks says whether a peer is authenticated at all.
+	Speaks func(peer.ID) bool
+	Log    *slog.Logger
+}
+
+// Carrier carries the frames of all channels of a host. To every peer that a channel relays to it keeps two streams open,
+// one for control and one for data, and shares them fairly among the channels; the peer does the same in its direction.
+//
+//	channels --Next--> writer of a peer's control stream --> peer
+//	         --Next--> writer of a peer's data stream -----> peer
+//	channels <------------- readers of peers' streams <----- peer
+type Carrier struct {
+	CarrierConfig
+	changed chan struct{} // 1-buffered: look whom to be connected to
+
+	mu       sync.Mutex // guards all below
+	channels []*Channel // replaced, not changed
+	peers    map[peer.ID]*neighbour
+}
+
+// NewCarrier makes a carrier; Run runs it.
+func NewCarrier(c CarrierConfig) *Carrier {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Carrier{CarrierConfig: c, changed: make(chan struct{}, 1), peers: map[peer.ID]*neighbour{}}
+}
+
+// lookAgain is how often the carrier looks for peers that it has no streams to, besides when it is told to.
+const lookAgain = time.Second
+
+// ErrRegistered says that somebody else on this host answers the protocol.
+var ErrRegistered = errors.New("relay: protocol already has a handler on this host")
+
+// Run answers and keeps streams until ctx ends. When it returns, all that it started has ended.
+func (c *Carrier) Run(ctx context.Context) error {
+	if slices.Contains(c.Host.Mux().Protocols(), Protocol) {
+		return ErrRegistered
+	}
+	var inside sync.WaitGroup
+	gate := make(chan struct{}) // closed when nobody is let in any more
+	var mu sync.Mutex
+	c.Host.SetStreamHandler(Protocol, func(s network.Stream) {
+		mu.Lock()
+		select {
+		case <-gate:
+			mu.Unlock()
+			_ = s.ResetWithError(network.StreamShutdown)
+			return
+		default:
+		}
+		inside.Add(1)
+		mu.Unlock()
+		defer inside.Done()
+		c.serve(ctx, s)
+	})
+	var writers sync.WaitGroup
+	c.keep(ctx, &writers)
+	c.Host.RemoveStreamHandler(Protocol)
+	mu.Lock()
+	close(gate)
+	mu.Unlock()
+	writers.Wait()
+	inside.Wait()
+	return nil
+}
+
+// keep opens streams to those who are to have some.
+func (c *Carrier) keep(ctx context.Context, writers *sync.WaitGroup) {
+	ticker := time.NewTicker(lookAgain)
+	defer ticker.Stop()
+	for {
+		for _, n := range c.meet() {
+			writers.Go(func() { c.attend(ctx, n) })
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.changed:
+		case <-ticker.C:
+		}
+	}
+}
+
+// meet makes neighbours of the peers that a channel relays to and that we are connected to, and drops those that are not any
+// more.
+func (c *Carrier) meet() (fresh []*neighbour) {
+	wanted := map[peer.ID]bool{}
+	for _, ch := range c.list() {
+		for _, id := range ch.Readers() {
+			wanted[id] = true
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := range wanted {
+		if c.peers[id] == nil && c.Host.Network().Connectedness(id) == network.Connected {
+			n := newNeighbour(id)
+			c.peers[id] = n
+			fresh = append(fresh, n)
+		}
+	}
+	for id, n := range c.peers {
+		if !wanted[id] {
+			n.stop()
+		}
+	}
+	return fresh
+}
+
+// attend runs the streams to one peer until one of them fails.
+func (c *Carrier) attend(ctx context.Context, n *neighbour) {
+	if err := n.run(ctx, c); err != nil && ctx.Err() == nil {
+		c.Log.Debug("relay streams ended", "peer", n.id, "err", err)
+	}
+	if n.rest > 0 { // it does not speak the protocol, or not to us: not again at once
+		timer := time.NewTimer(n.rest)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-n.stopped:
+		case <-ctx.Done():
+		}
+	}
+	c.mu.Lock()
+	if c.peers[n.id] == n {
+		delete(c.peers, n.id)
+	}
+	c.mu.Unlock()
+	c.refresh()
+}
+
+// refresh tells the channels who is connected.
+func (c *Carrier) refresh() {
+	for _, ch := range c.list() {
+		ch.Refresh()
+	}
+}
+
+func (c *Carrier) list() []*Channel {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.channels
+}
+
+// add makes a channel carried.
+func (c *Carrier) add(ch *Channel) {
+	c.mu.Lock()
+	c.channels = append(slices.Clone(c.channels), ch)
+	c.mu.Unlock()
+	c.Poke()
+}
+
+func (c *Carrier) remove(ch *Channel) {
+	c.mu.Lock()
+	c.channels = slices.DeleteFunc(slices.Clone(c.channels), func(other *Channel) bool { return other == ch })
+	c.mu.Unlock()
+	c.Poke()
+}
+
+// Poke makes the carrier look whom to have streams to: somebody came, went, or may read more or less than before.
+func (c *Carrier) Poke() {
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+// up is the round trip to a peer that there are streams to.
+func (c *Carrier) up(id peer.ID) (rtt time.Duration, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.peers[id]
+	if n == nil {
+		return 0, false
+	}
+	return n.up()
+}
+
+// wake lets the writers of a peer look for frames.
+func (c *Carrier) wake(ids []peer.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range ids {
+		if n := c.peers[id]; n != nil {
+			n.wake()
+		}
+	}
+}
+
+// channel is the channel with a scope that a peer may read, nil if there is none.
+func (c *Carrier) channel(scope string, from peer.ID) *Channel {
+	for _, ch := range c.list() {
+		if ch.Scope == scope && ch.May(from) {
+			return ch
+		}
+	}
+	return nil
+}

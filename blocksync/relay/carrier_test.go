@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/stretchr/testify/require"
+	"github.com/weft-p2p/weft/blocksync/relay"
+	"github.com/weft-p2p/weft/internal/leaves"
+	"github.com/weft-p2p/weft/internal/simtest"
+)
+
+// node is a host that relays one channel.
+type node struct {
+	host    host.Host
+	carrier *relay.Carrier
+	channel *relay.Channel
+	mu      sync.Mutex
+	got     map[uint64]time.Time
+	bodies  map[uint64][]byte
+}
+
+// mesh is a network of such nodes, everybody connected to everybody.
+type mesh struct {
+	t      *testing.T
+	nodes  []*node
+	random *rand.Rand
+	known  sync.Map // [32]byte -> relay.Announcement
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+}
+
+func newMesh(t *testing.T, peers int, link simtest.Link) *mesh {
+	net := simtest.New(t, link)
+	m := &mesh{t: t, random: net.Rand(5)}
+	ctx, cancel := context.WithCancel(context.Background())
+	m.cancel = cancel
+	t.Cleanup(m.stop)
+	for i := range peers {
+		h, err := libp2p.New(net.Options(i)...)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, h.Close()) })
+		m.add(h)
+	}
+	for i, a := range m.nodes {
+		for _, b := range m.nodes[:i] {
+			m.group.Go(func() { _ = a.host.Connect(ctx, peer.AddrInfo{ID: b.host.ID(), Addrs: b.host.Addrs()}) })
+		}
+	}
+	m.group.Wait()
+	for _, n := range m.nodes {
+		m.group.Go(func() { _ = n.carrier.Run(ctx) })
+		m.group.Go(func() { _ = n.channel.Run(ctx) })
+	}
+	time.Sleep(3 * time.Second)
+	return m
+}
+
+func (m *mesh) stop() {
+	m.cancel()
+	m.group.Wait()
+}
+
+func (m *mesh) add(h host.Host) {
+	all := func(peer.ID) bool { return true }
+	n := &node{host: h, got: map[uint64]time.Time{}, bodies: map[uint64][]byte{}}
+	n.carrier = relay.NewCarrier(relay.CarrierConfig{Host: h, Speaks: all})
+	n.channel = relay.NewChannel(relay.ChannelConfig{
+		Config: relay.Config{Self: h.ID(), Org: "org", Rand: rand.New(rand.NewPCG(m.random.Uint64(), 1))},
+		Scope:  "scope", Carrier: n.carrier, May: all, Readers: func() []peer.ID { return h.Network().Peers() },
+		View: func() (view []relay.Member) {
+			for _, other := range m.nodes {
+				view = append(view, relay.Member{ID: other.host.ID(), Org: "org"})
+			}
+			return view
+		},
+		Judge: func(_ peer.ID, sealed []byte) relay.Judgement {
+			a, ok := m.known.Load([32]byte(sealed))
+			if !ok {
+				return relay.Judgement{}
+			}
+			return relay.Judgement{Announcement: a.(relay.Announcement), Verified: true}
+		},
+		Complete: func(c relay.Complete) bool {
+			n.mu.Lock()
+			n.got[c.Number], n.bodies[c.Number] = time.Now(), c.Body
+			n.mu.Unlock()
+			n.channel.Committed(c.Number + 1)
+			return sha256.Sum256(c.Body) != [32]byte{}
+		},
+		GiveUp: func(uint64) {},
+	})
+	m.nodes = append(m.nodes, n)
+}
+
+// publish lets a node spread a block of random bytes.
+func (m *mesh) publish(from int, number uint64, size int) []byte {
+	body := make([]byte, size)
+	for i := 0; i+8 <= size; i += 8 {
+		binary.LittleEndian.PutUint64(body[i:], m.random.Uint64())
+	}
+	tree := leaves.Build(body)
+	a := relay.Announcement{Number: number, Root: tree.Root(), Size: size, From: m.nodes[from].host.ID(), Org: "org"}
+	m.known.Store(a.Root, a)
+	a.Sealed = append(a.Root[:], make([]byte, 2168)...)
+	m.nodes[from].channel.Offer(a, body, tree)
+	return body
+}
+
+func TestBlocksSpreadOverStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMesh(t, 8, simtest.Link{Latency: 10 * time.Millisecond, BitsPerSecond: 100e6})
+		for number, size := range []int{0, 1, 1000, 100_000, 1_000_000, 3_000_000} {
+			body := m.publish(number%8, uint64(number), size)
+			time.Sleep(3 * time.Second)
+			for i, n := range m.nodes {
+				if i != number%8 {
+					require.Equal(t, body, append([]byte{}, n.bodies[uint64(number)]...), "block %d at node %d", number, i)
+				}
+			}
+		}
+	})
+}
+
+func intEnv(name string, or int) int {
+	if v, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return v
+	}
+	return or
+}
+
+// TestMeasure prints what a case of the table costs over simulated QUIC: RELAY_PEERS=50 RELAY_SIZE=1048576 go test -run Measure
+func TestMeasure(t *testing.T) {
+	if os.Getenv("RELAY_PEERS") == "" {
+		t.Skip("RELAY_PEERS is not set")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		peers, size := intEnv("RELAY_PEERS", 50), intEnv("RELAY_SIZE", 1<<20)
+		m := newMesh(t, peers, simtest.Link{
+			Latency: time.Duration(intEnv("RELAY_RTT", 50)) * time.Millisecond / 2, BitsPerSecond: intEnv("RELAY_MBPS", 100) * 1e6,
+			Loss: float64(intEnv("RELAY_LOSS", 0)) / 100,
+		})
+		var all []time.Duration
+		for k := range intEnv("RELAY_BLOCKS", 5) {
+			start := time.Now()
+			m.publish(0, uint64(k+1), size)
+			time.Sleep(3 * time.Second)
+			var last time.Duration
+			for i, n := range m.nodes[1:] {
+				require.Contains(t, n.got, uint64(k+1), "node %d", i)
+				last = max(last, n.got[uint64(k+1)].Sub(start))
+			}
+			all = append(all, last)
+		}
+		var received int64
+		var s relay.Stats
+		for _, n := range m.nodes {
+			x := n.channel.Stats()
+			received += x.Received
+			s.Wants += x.Wants
+			s.Duplicates += x.Duplicates
+			s.Parked += x.Parked
+			s.Repairs += x.Repairs
+		}
+		fmt.Println(peers, size, "to all", all, "copies of leaves", float64(received)/float64((peers-1)*size*len(all)), s)
+		slices.Sort(all)
+	})
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/leaves"
+)
+
+// Judgement is what became of an announcement that came over a relay stream.
+type Judgement struct {
+	// Announcement has the number, root, size, announcer and organization of a verified one.
+	Announcement
+	Verified bool
+	// Later: it cannot be judged yet; a relay that says so is not at fault.
+	Later bool
+}
+
+// ChannelConfig says what a channel's relay needs.
+type ChannelConfig struct {
+	Config
+	Scope   string // names the channel on streams
+	Carrier *Carrier
+	// May says whether a peer may read the channel.
+	May func(peer.ID) bool
+	// Readers are the peers that may read the channel and that we are connected to.
+	Readers func() []peer.ID
+	// View are the members; Connected and RTT are filled in.
+	View func() []Member
+	// Judge gives the verdict on a sealed announcement. It may take its time.
+	Judge func(from peer.ID, sealed []byte) Judgement
+	// Complete takes a body whose leaves are all here. It reports false if it does not fit the header.
+	Complete func(Complete) bool
+	// GiveUp hears of a block that does not come any further.
+	GiveUp func(number uint64)
+}
+
+// Channel spreads the blocks of one channel: a Machine, its clock and its streams. Its methods are safe for concurrent use.
+type Channel struct {
+	ChannelConfig
+	again   chan struct{} // 1-buffered: there may be something to do sooner
+	refresh chan struct{} // 1-buffered: the view has changed
+
+	mu      sync.Mutex // guards all below
+	machine *Machine
+	done    []Complete
+	lost    []uint64
+	timer   time.Time // when the machine is looked at next; zero if nothing calls for it
+}
+
+// NewChannel makes a channel's relay; Run runs it.
+func NewChannel(c ChannelConfig) *Channel {
+	return &Channel{ChannelConfig: c, machine: New(c.Config), again: make(chan struct{}, 1), refresh: make(chan struct{}, 1)}
+}
+
+// Run relays until ctx ends.
+func (c *Channel) Run(ctx context.Context) error {
+	c.Carrier.add(c)
+	defer c.Carrier.remove(c)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	c.Refresh()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.refresh:
+			c.look()
+		case <-c.again:
+		case <-timer.C:
+			c.do(func(m *Machine, now time.Time) { m.Tick(now) })
+		}
+		c.hand()
+		if due := c.due(); !due.IsZero() {
+			timer.Reset(time.Until(due))
+		}
+	}
+}
+
+// look takes the view as it is now.
+func (c *Channel) look() {
+	view := c.View()
+	for i := range view {
+		rtt, up := c.Carrier.up(view[i].ID)
+		view[i].RTT, view[i].Connected = rtt, up && c.May(view[i].ID)
+	}
+	c.do(func(m *Machine, now time.Time) { m.Members(now, view) })
+}
+
+// Refresh says that the view has changed.
+func (c *Channel) Refresh() { token(c.refresh) }
+
+// Committed says that all blocks below height are committed.
+func (c *Channel) Committed(height uint64) {
+	c.do(func(m *Machine, now time.Time) { m.Committed(now, height) })
+}
+
+// Announced says that a verified announcement came another way, over the topic.
+func (c *Channel) Announced(a Announcement) {
+	c.do(func(m *Machine, now time.Time) { m.Announced(now, a) })
+}
+
+// Offer spreads a block of our own source, at once or when it is our turn.
+func (c *Channel) Offer(a Announcement, body []byte, tree *leaves.Tree) {
+	c.do(func(m *Machine, now time.Time) { m.Offer(now, a, body, tree) })
+}
+
+// Announces says whether we have announced a root.
+func (c *Channel) Announces(root [sha256.Size]byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.machine.Announces(root)
+}
+
+// Stats is what the channel's machine has done so far.
+func (c *Channel) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.machine.Stats()
+}
+
+func (c *Channel) receive(from peer.ID, f *Frame) {
+	if f.Kind == Announce {
+		c.announcement(from, f)
+		return
+	}
+	c.do(func(m *Machine, now time.Time) { m.Receive(now, from, f) })
+}
+
+func (c *Channel) announcement(from peer.ID, f *Frame) {
+	j := c.Judge(from, f.Data)
+	switch {
+	case j.Verified:
+		a := j.Announcement
+		a.Sealed, a.Crown, a.Targets = f.Data, f.Proof, f.Targets
+		c.Announced(a)
+	case j.Later:
+		c.do(func(m *Machine, now time.Time) { m.Unjudged(now, from, f.Ref) })
+	}
+}
+
+func (c *Channel) next(to peer.ID, data bool) *Frame {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, _ := c.machine.Next(time.Now(), to, data)
+	return f
+}
+
+// do lets an event happen and does what comes of it: writers are woken here, the rest is for Run.
+func (c *Channel) do(event func(*Machine, time.Time)) {
+	c.mu.Lock()
+	event(c.machine, time.Now())
+	e := c.machine.Take()
+	c.done = append(c.done, e.Complete...)
+	c.lost = append(c.lost, e.GiveUp...)
+	again := len(c.done)+len(c.lost) > 0 || c.machine.hurries(c.timer)
+	c.mu.Unlock()
+	if len(e.Wake) > 0 {
+		c.Carrier.wake(e.Wake)
+	}
+	if again {
+		token(c.again)
+	}
+}
+
+// hand hands over what is complete, and what is not to be.
+func (c *Channel) hand() {
+	c.mu.Lock()
+	done, lost := c.done, c.lost
+	c.done, c.lost = nil, nil
+	c.mu.Unlock()
+	for _, b := range done {
+		if !c.Complete(b) {
+			c.do(func(m *Machine, now time.Time) { m.Refute(now, b.Root) })
+		}
+	}
+	for _, number := range lost {
+		c.GiveUp(number)
+	}
+}
+
+func (c *Channel) due() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if due := c.machine.Due(); c.machine.hurries(c.timer) || !c.timer.After(time.Now()) {
+		c.timer = due
+	}
+	return c.timer
+}
+
+func token(ch chan<- struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/sync/errgroup"
+)
+
+// neighbour is a peer and our streams to it.
+type neighbour struct {
+	id            peer.ID
+	control, data chan struct{} // 1-buffered: there may be something to write
+	stopped       chan struct{}
+	stop          func() // closes stopped
+	rest          time.Duration
+
+	mu   sync.Mutex // guards all below
+	rtt  time.Duration
+	open bool
+}
+
+func newNeighbour(id peer.ID) *neighbour {
+	n := &neighbour{id: id, control: make(chan struct{}, 1), data: make(chan struct{}, 1), stopped: make(chan struct{})}
+	n.stop = sync.OnceFunc(func() { close(n.stopped) })
+	return n
+}
+
+func (n *neighbour) up() (time.Duration, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.rtt, n.open
+}
+
+func (n *neighbour) set(rtt time.Duration, open bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.rtt, n.open = rtt, open
+}
+
+func (n *neighbour) wake() {
+	for _, ch := range []chan struct{}{n.control, n.data} {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// refusedRest is how long a peer is left alone that does not answer streams.
+const refusedRest = 5 * time.Second
+
+// run opens both streams and writes until one fails or nobody wants them any more.
+func (n *neighbour) run(ctx context.Context, c *Carrier) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	control, rtt, err := n.hello(ctx, c, controlStream)
+	if err != nil {
+		n.rest = refusedRest
+		return err
+	}
+	defer func() { _ = control.Reset() }()
+	data, _, err := n.hello(ctx, c, dataStream)
+	if err != nil {
+		n.rest = refusedRest
+		return err
+	}
+	defer func() { _ = data.Reset() }()
+	n.set(rtt, true)
+	defer n.set(0, false)
+	c.refresh()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.write(ctx, c, control, n.control, false) })
+	g.Go(func() error { return n.write(ctx, c, data, n.data, true) })
+	g.Go(func() error { return watch(control) })
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-n.stopped:
+		}
+		_ = control.ResetWithError(network.StreamShutdown)
+		_ = data.ResetWithError(network.StreamShutdown)
+		return ctx.Err()
+	})
+	return g.Wait()
+}
+
+// watch ends when the other end does.
+func watch(s network.Stream) error {
+	if _, err := io.Copy(io.Discard, io.LimitReader(s, 1)); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: other end closed", io.EOF)
+}
+
+// hello opens a stream and waits until the other end has taken it: one round trip.
+func (n *neighbour) hello(ctx context.Context, c *Carrier, kind class) (network.Stream, time.Duration, error) {
+	ctx, cancel := context.WithTimeout(network.WithNoDial(ctx, "relay"), helloTime)
+	defer cancel()
+	s, err := c.Host.NewStream(ctx, n.id, Protocol)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open %s: %w", Protocol, err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
+	defer stop()
+	if err := s.Scope().SetService(Service); err != nil {
+		_ = s.Reset()
+		return nil, 0, err
+	}
+	start := time.Now()
+	if _, err := s.Write([]byte{byte(kind)}); err != nil {
+		_ = s.Reset()
+		return nil, 0, err
+	}
+	var answer [1]byte
+	if _, err := io.ReadFull(s, answer[:]); err != nil {
+		_ = s.Reset()
+		return nil, 0, fmt.Errorf("greet: %w", err)
+	}
+	return s, time.Since(start), nil
+}
+
+// write writes what the channels have for the peer, a frame of each in turn.
+func (n *neighbour) write(ctx context.Context, c *Carrier, s network.Stream, more <-chan struct{}, data bool) error {
+	w := newFrameWriter(s)
+	for turn := 0; ; {
+		scope, f := n.next(c, &turn, data)
+		if f != nil {
+			if err := s.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+				return err
+			}
+			if err := w.frame(scope, f); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// next is the next frame of the channels, in turns.
+func (n *neighbour) next(c *Carrier, turn *int, data bool) (string, *Frame) {
+	channels := c.list()
+	for range channels {
+		ch := channels[*turn%len(channels)]
+		*turn++
+		if f := ch.next(n.id, data); f != nil {
+			return ch.Scope, f
+		}
+	}
+	return "", nil
+}
