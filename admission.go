@@ -9,6 +9,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/blocksync"
+	"github.com/weft-p2p/weft/blocksync/relay"
 	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/msp/channelconfig"
@@ -82,7 +83,7 @@ func (n *Node) ours(id *msp.Identity) error {
 // sever ends whatever runs on weft's streams between us and a peer that has lost a permission. What it may still have it
 // asks for again.
 func (n *Node) sever(id peer.ID) {
-	weftHost.Sever(n.host, id, blocksync.Protocol.ID, topics.PushProtocol.ID)
+	weftHost.Sever(n.host, id, blocksync.Protocol.ID, topics.PushProtocol.ID, relay.Protocol)
 }
 
 // review takes away what the new configuration does not give any more: places in the views, streams, leadership. was is the

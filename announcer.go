@@ -10,6 +10,7 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/topics"
@@ -41,11 +42,12 @@ func newAnnouncer(c *Channel) *announcer {
 	return &announcer{c: c, queue: make(chan queued, 64), settled: make(chan struct{}, 1)}
 }
 
-// verified hears of every block that is about to be committed; from is empty for those of our own source. A block that
-// another leader has announced, or that most members have, needs no announcement of ours.
+// verified hears of every block that is about to be committed; from is empty for those of our own source. A block that most
+// members have needs no announcement of ours; of one that another leader has announced, the relay is told all the same: it
+// may have to go on where that one stops.
 func (a *announcer) verified(b *common.Block, from peer.ID) {
 	hash := block.HeaderHash(b.Header)
-	if from != "" || bytes.Equal(a.c.sync.HashAt(b.Header.Number), hash) || a.old(b.Header.Number) {
+	if from != "" || a.old(b.Header.Number) {
 		return
 	}
 	a.c.delivery.announced(b.Header.Number, time.Now())
@@ -53,7 +55,7 @@ func (a *announcer) verified(b *common.Block, from peer.ID) {
 	if !a.c.announces() {
 		next.at = time.Now().Add(spare)
 	}
-	if !block.IsConfig(b) { // what follows one is judged under it, so not before it is committed
+	if !bytes.Equal(a.c.sync.HashAt(b.Header.Number), hash) && !block.IsConfig(b) { // what follows one is judged under it, so not before it is committed
 		a.c.sync.Extend(b.Header.Number, hash)
 	}
 	select {
@@ -126,6 +128,9 @@ func (a *announcer) announce(ctx context.Context, b *common.Block) error {
 	if err != nil {
 		return err
 	}
+	if announcement.BodySize > topics.Inline && a.c.relay.Reaches() {
+		announcement.Data = nil
+	}
 	content, err := announcement.Marshal()
 	if err != nil {
 		return err
@@ -134,5 +139,11 @@ func (a *announcer) announce(ctx context.Context, b *common.Block) error {
 	if err != nil {
 		return err
 	}
-	return a.c.announcements.Publish(ctx, sealed)
+	if announcement.Data != nil {
+		return a.c.announcements.Publish(ctx, sealed)
+	}
+	a.c.relay.Offer(relay.Announcement{
+		Number: b.Header.Number, Root: announcement.Root, Size: announcement.BodySize, Sealed: sealed, Of: &common.Block{Header: b.Header},
+	}, announcement.Body, announcement.Tree)
+	return nil
 }

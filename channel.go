@@ -13,6 +13,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/blocksync"
+	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/leader"
 	"github.com/weft-p2p/weft/leader/deliver"
@@ -43,6 +44,7 @@ type Channel struct {
 	orderers      *deliver.Client     // nil if we never lead, or pull from somewhere else
 	forwarder     *deliver.Forwarder  // passes on what Deliver clients want to be ordered
 	lag           server.Lag          // of what Deliver clients get
+	relay         *relay.Channel      // spreads the bodies of blocks
 	announcer     *announcer          // what we pulled and have to announce
 	intake        intake              // where blocks have come from
 	delivery      *delivery           // how fast
@@ -89,9 +91,10 @@ func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, 
 		Accounts: n.accounts, Host: n.host, PubSub: n.pubsub, Log: n.logger("topics"), Name: topics.Name(topics.Members, c.id, salt),
 		Judge: c.judgeHeartbeat, Members: c.readers, Allow: c.reads, Neighbour: func(peer.ID) { c.poke() }, Greeting: greeting,
 	})
+	c.relay = c.newRelay()
 	if c.sync, err = blocksync.New(blocksync.Config{
 		Channel: c.id, Scope: c.announcements.Name, Host: n.host, Ledger: c.ledger, Verifier: verifier,
-		MayAsk: c.mayAsk, Owner: n.accounts.Owner, Streaming: c.streaming, Verified: c.verified, Rival: c.rival, Committed: c.committed,
+		MayAsk: c.mayAsk, Owner: n.accounts.Owner, Streaming: c.streaming, Coming: c.relay.Coming, Verified: c.verified, Rival: c.rival, Committed: c.committed,
 		Log: n.logger("blocksync"), Registerer: n.registerer,
 	}); err != nil {
 		return err
@@ -136,7 +139,7 @@ func (c *Channel) lead(j *joinConfig) (err error) {
 // run runs the parts until ctx ends or one of them fails.
 func (c *Channel) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	parts := []func(context.Context) error{c.sync.Run, c.announcements.Run, c.members.Run, c.tracker.Run, c.announcer.run, c.witness.Run, c.keepAsking}
+	parts := []func(context.Context) error{c.sync.Run, c.announcements.Run, c.members.Run, c.tracker.Run, c.announcer.run, c.relay.Run, c.witness.Run, c.keepAsking}
 	if !c.node.hidden() {
 		parts = append(parts, c.beacon.Run)
 	}
@@ -166,6 +169,7 @@ func (c *Channel) streaming() bool { return c.puller != nil && c.puller.Streamin
 func (c *Channel) committed(height uint64, changed *channelconfig.Bundle) {
 	c.announcer.settle()
 	c.delivery.committed(height, time.Now(), func(spread, age time.Duration) { c.node.counts.delivered(c.id, spread, age) })
+	c.relay.Committed(height)
 	c.witness.Committed()
 	if changed == nil {
 		return
@@ -189,16 +193,32 @@ func (c *Channel) configured(b *channelconfig.Bundle) {
 
 // judgeAnnouncement gives the verdict on an announcement and hands over what is in it.
 func (c *Channel) judgeAnnouncement(_ peer.ID, data []byte) topics.Verdict {
+	j := c.judge(data)
+	if j.Announcement == nil || j.Announcer.PeerID() == c.node.ID() {
+		return j.Verdict
+	}
+	coming := false
+	if a, ok := c.spreads(j, data); ok {
+		coming = c.relay.Announced(a)
+	}
+	if j.Hint && !coming {
+		c.sync.Have(j.Announcer.PeerID(), j.Announcement.Header.Number+1)
+	}
+	return j.Verdict
+}
+
+// judge judges an announcement, and acts on all but the body.
+func (c *Channel) judge(data []byte) topics.Judgement {
 	j := topics.Judge(func() (*msp.Sealed, error) {
 		return c.node.records.Unseal(topics.Purpose, c.announcements.Name, data, now())
 	}, chain{c.sync, c.witness})
 	c.node.counts.judged(c.id, j)
 	if j.Announcer == nil || j.Announcer.PeerID() == c.node.ID() {
-		return j.Verdict
+		return j
 	}
 	c.witness.Heard(j, data)
 	if j.Announcement == nil {
-		return j.Verdict
+		return j
 	}
 	number := j.Announcement.Header.Number
 	if j.Reason == topics.Valid || j.Reason == topics.Known {
@@ -211,10 +231,7 @@ func (c *Channel) judgeAnnouncement(_ peer.ID, data []byte) topics.Verdict {
 	if j.Verdict == topics.Accept && j.Announcement.LastConfig != number { // what follows a configuration block is judged under it
 		c.sync.Extend(number, block.HeaderHash(j.Announcement.Header))
 	}
-	if j.Hint {
-		c.sync.Have(j.Announcer.PeerID(), number+1)
-	}
-	return j.Verdict
+	return j
 }
 
 // offer hands over a block that came inside its announcement. One whose header nobody has verified does not keep us from
@@ -270,6 +287,8 @@ func (c *Channel) membersChanged(changes []membership.Change) {
 			c.sync.Gone(change.Member.ID)
 		}
 	}
+	c.relay.Refresh()
+	c.node.carrier.Poke()
 	c.reconsider()
 	c.node.want()
 }

@@ -159,6 +159,7 @@ func (n *Node) judged(id peer.ID, _ *msp.Record, result weftHost.Result) {
 	switch result {
 	case weftHost.Verified:
 		n.poke()
+		n.carrier.Poke()
 		for _, c := range n.Channels() {
 			if m, here := c.tracker.Find(id); here { // what it said before may be asked of it now
 				c.sync.Have(id, m.State.Height)

@@ -20,6 +20,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/routing"
 	routedhost "github.com/libp2p/go-libp2p/p2p/host/routed"
 	"github.com/weft-p2p/weft/blocksync"
+	"github.com/weft-p2p/weft/blocksync/relay"
 	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/internal/stream"
 	"github.com/weft-p2p/weft/leader"
@@ -51,6 +52,7 @@ type Node struct {
 	records  *msp.Records
 	auth     *weftHost.Auth
 	keeper   *weftHost.Keeper
+	carrier  *relay.Carrier
 	org      *organization
 	leaders  *leader.Metrics
 	views    *membership.Metrics
@@ -99,7 +101,7 @@ func New(h host.Host, ps *pubsub.PubSub, identity *msp.Local, opts ...Option) (*
 
 // build makes the parts; nothing runs yet.
 func (n *Node) build(ps *pubsub.PubSub) error {
-	for _, p := range []protocol.ID{weftHost.AuthProtocol.ID, blocksync.Protocol.ID, topics.PushProtocol.ID} {
+	for _, p := range []protocol.ID{weftHost.AuthProtocol.ID, blocksync.Protocol.ID, topics.PushProtocol.ID, relay.Protocol} {
 		if slices.Contains(n.host.Mux().Protocols(), p) {
 			return fmt.Errorf("%w: %s is answered already; make one node a host, and join all channels with it", ErrHostInUse, p)
 		}
@@ -135,6 +137,7 @@ func (n *Node) build(ps *pubsub.PubSub) error {
 		Host: n.host, Bootstrap: n.bootstrap, Connected: n.ensure, Unreachable: n.unreachable, Joined: n.joined,
 		Log: n.logger("host"), Registerer: n.registerer,
 	})
+	n.carrier = relay.NewCarrier(relay.CarrierConfig{Host: n.host, Speaks: n.speaks, Log: n.logger("relay")})
 	n.org, err = newOrganization(n)
 	return err
 }
@@ -173,7 +176,7 @@ func (n *Node) start() error {
 	g, ctx := errgroup.WithContext(ctx)
 	push := topics.PushServer{Host: n.host, Accounts: n.accounts, Allow: n.allows, Speaks: n.speaks, Judge: n.judgePushed, Log: n.logger("topics")}
 	ranges := blocksync.Server{Host: n.host, Accounts: n.accounts, Speaks: n.speaks, Channel: n.readable, Log: n.logger("blocksync")}
-	for _, run := range []func(context.Context) error{n.auth.Run, n.keeper.Run, push.Run, ranges.Run, n.org.run, n.keepIdentity} {
+	for _, run := range []func(context.Context) error{n.auth.Run, n.keeper.Run, push.Run, ranges.Run, n.carrier.Run, n.org.run, n.keepIdentity} {
 		g.Go(func() error { return run(ctx) })
 	}
 	go func() {

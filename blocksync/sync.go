@@ -54,6 +54,8 @@ type Config struct {
 	// Streaming, if set, says whether our own block source delivers at the moment. While it does, peers are asked a little
 	// later for what the source is about to bring.
 	Streaming func() bool
+	// Coming, if set, says whether a block is on its way without being asked for. It must not wait, nor call the Sync.
+	Coming func(number uint64) bool
 	// Verified, if set, is called with every block that has been verified, before it is committed; from is empty for blocks
 	// of our own source. It must not wait for the ledger.
 	Verified func(b *common.Block, from peer.ID)
@@ -128,7 +130,9 @@ func New(c Config) (*Sync, error) {
 		at:     Position{Height: height, Head: c.Verifier.PreviousHash(), Bundle: c.Verifier.Bundle()},
 		buffer: NewBuffer(height), tip: NewTip(), ending: height, due: height, inForce: c.Verifier.Bundle(), flights: map[Fetch]context.CancelFunc{},
 	}
-	s.planner = NewPlanner(height, func(number uint64) bool { return number < s.ending || s.buffer.Has(number) })
+	s.planner = NewPlanner(height, func(number uint64) bool {
+		return number < s.ending || s.buffer.Has(number) || s.Coming != nil && s.Coming(number)
+	})
 	s.planner.owner, s.uploads.owner = s.ownerOf, s.ownerOf
 	m.height(height)
 	return s, nil

@@ -20,6 +20,9 @@ const (
 	// MaxInline is the biggest body that travels inside its announcement, in bytes. It is spread by gossip in several copies,
 	// so only what costs less than the round trip of a request is worth it.
 	MaxInline = 16 << 10
+	// Inline is the biggest body that travels inside when members can be reached by the relay, in bytes: gossip carries five
+	// copies of an announcement, the relay is as fast with one.
+	Inline = 1 << 10
 	// MaxBody is the biggest body that can be announced: Fabric's limit of a gRPC message.
 	MaxBody = 100 << 20
 	// MaxSignatures and MaxSignatureBytes bound metadata entry 0: a consortium of 128 orderers signs with about 110 KiB.
@@ -47,6 +50,10 @@ type Announcement struct {
 	BodySize   int
 	Root       [sha256.Size]byte
 	Data       *common.BlockData // nil when the body does not travel inside
+
+	// Body is the canonical encoding of the body and Tree the tree over it; only at who announces it.
+	Body []byte
+	Tree *leaves.Tree
 }
 
 // Announce makes the announcement of b: its header, its signatures, the root of its body and, if small, the body itself.
@@ -58,9 +65,10 @@ func Announce(b *common.Block) (*Announcement, error) {
 	if err != nil {
 		return nil, err
 	}
+	tree := leaves.Build(body)
 	a := &Announcement{
 		Header: b.Header, Signatures: b.Metadata.Metadata[common.BlockMetadataIndex_SIGNATURES],
-		BodySize: len(body), Root: leaves.Root(body),
+		BodySize: len(body), Root: tree.Root(), Body: body, Tree: tree,
 	}
 	if len(body) <= MaxInline {
 		a.Data = b.Data
@@ -196,6 +204,12 @@ func (a *Announcement) describes(body []byte) error {
 		return fmt.Errorf("block %d: the announced body has %d bytes and root %x, the body %d and %x", a.Header.Number, a.BodySize, a.Root, len(body), root)
 	}
 	return nil
+}
+
+// Open decodes the body of the block with a header, in its canonical encoding. An error says that it is not that of this
+// header: if it has the announced root, its announcer has lied about that.
+func Open(h *common.BlockHeader, body []byte) (*common.BlockData, error) {
+	return (&Announcement{Header: h}).open(body)
 }
 
 // open decodes a body, which must be that of the header: no other one in canonical encoding has its data hash.

@@ -52,6 +52,14 @@ func (b *block) announcedBy(id peer.ID) bool {
 	return slices.ContainsFunc(b.announcers, func(a announcer) bool { return a.id == id })
 }
 
+// from are those who have announced this root.
+func (b *block) from() (ids []peer.ID) {
+	for _, a := range b.announcers {
+		ids = append(ids, a.id)
+	}
+	return ids
+}
+
 // Announced says that a verified announcement came. It reports false if there is no place for its root: its announcer or
 // organization has announced others for this number, or it is outside the window.
 func (m *Machine) Announced(now time.Time, a Announcement) bool {
@@ -193,10 +201,7 @@ func (m *Machine) finish(b *block) {
 	m.release(b)
 	b.body, b.done, b.doneAt, b.leaf = body, true, m.now, nil
 	m.report(b)
-	c := Complete{Announcement: b.Announcement, Body: body, Took: m.now.Sub(b.began), Repaired: b.repaired}
-	for _, a := range b.announcers {
-		c.Announcers = append(c.Announcers, a.id)
-	}
+	c := Complete{Announcement: b.Announcement, Body: body, Took: m.now.Sub(b.began), Repaired: b.repaired, Announcers: b.from()}
 	m.effects.Complete = append(m.effects.Complete, c)
 }
 

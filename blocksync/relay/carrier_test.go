@@ -89,13 +89,14 @@ func (m *mesh) add(h host.Host) {
 			}
 			return view
 		},
-		Judge: func(_ peer.ID, sealed []byte) relay.Judgement {
+		Judge: func(_ peer.ID, sealed []byte) (relay.Announcement, relay.Verdict) {
 			a, ok := m.known.Load([32]byte(sealed))
 			if !ok {
-				return relay.Judgement{}
+				return relay.Announcement{}, relay.Refused
 			}
-			return relay.Judgement{Announcement: a.(relay.Announcement), Verified: true}
+			return a.(relay.Announcement), relay.Verified
 		},
+		Publish: func(context.Context, []byte) {},
 		Complete: func(c relay.Complete) bool {
 			n.mu.Lock()
 			n.got[c.Number], n.bodies[c.Number] = time.Now(), c.Body
@@ -103,7 +104,7 @@ func (m *mesh) add(h host.Host) {
 			n.channel.Committed(c.Number + 1)
 			return sha256.Sum256(c.Body) != [32]byte{}
 		},
-		GiveUp: func(uint64) {},
+		GiveUp: func(uint64, []peer.ID) {},
 	})
 	m.nodes = append(m.nodes, n)
 }

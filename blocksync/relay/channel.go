@@ -12,14 +12,15 @@ import (
 	"github.com/weft-p2p/weft/internal/leaves"
 )
 
-// Judgement is what became of an announcement that came over a relay stream.
-type Judgement struct {
-	// Announcement has the number, root, size, announcer and organization of a verified one.
-	Announcement
-	Verified bool
-	// Later: it cannot be judged yet; a relay that says so is not at fault.
-	Later bool
-}
+// Verdict is what became of an announcement that came over a relay stream.
+type Verdict int
+
+// The verdicts.
+const (
+	Refused  Verdict = iota // of no use
+	Verified                // the Announcement can be relayed
+	Later                   // it cannot be judged yet; a relay that says so is not at fault
+)
 
 // ChannelConfig says what a channel's relay needs.
 type ChannelConfig struct {
@@ -33,11 +34,13 @@ type ChannelConfig struct {
 	// View are the members; Connected and RTT are filled in.
 	View func() []Member
 	// Judge gives the verdict on a sealed announcement. It may take its time.
-	Judge func(from peer.ID, sealed []byte) Judgement
+	Judge func(from peer.ID, sealed []byte) (Announcement, Verdict)
 	// Complete takes a body whose leaves are all here. It reports false if it does not fit the header.
 	Complete func(Complete) bool
+	// Publish spreads a sealed announcement of ours on the topic, for those who are not reached otherwise.
+	Publish func(ctx context.Context, sealed []byte)
 	// GiveUp hears of a block that does not come any further.
-	GiveUp func(number uint64)
+	GiveUp func(number uint64, announcers []peer.ID)
 }
 
 // Channel spreads the blocks of one channel: a Machine, its clock and its streams. Its methods are safe for concurrent use.
@@ -49,7 +52,8 @@ type Channel struct {
 	mu      sync.Mutex // guards all below
 	machine *Machine
 	done    []Complete
-	lost    []uint64
+	lost    []Lost
+	ours    [][]byte  // announcements
 	timer   time.Time // when the machine is looked at next; zero if nothing calls for it
 }
 
@@ -75,7 +79,7 @@ func (c *Channel) Run(ctx context.Context) error {
 		case <-timer.C:
 			c.do(func(m *Machine, now time.Time) { m.Tick(now) })
 		}
-		c.hand()
+		c.hand(ctx)
 		if due := c.due(); !due.IsZero() {
 			timer.Reset(time.Until(due))
 		}
@@ -100,9 +104,19 @@ func (c *Channel) Committed(height uint64) {
 	c.do(func(m *Machine, now time.Time) { m.Committed(now, height) })
 }
 
-// Announced says that a verified announcement came another way, over the topic.
-func (c *Channel) Announced(a Announcement) {
-	c.do(func(m *Machine, now time.Time) { m.Announced(now, a) })
+// Announced says that a verified announcement came. It reports whether the block is on its way.
+func (c *Channel) Announced(a Announcement) (coming bool) {
+	c.do(func(m *Machine, now time.Time) {
+		coming = m.Announced(now, a) && m.Coming(a.Number)
+	})
+	return coming
+}
+
+// Coming says whether a block is on its way, so that nobody need be asked for it.
+func (c *Channel) Coming(number uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.machine.Coming(number)
 }
 
 // Offer spreads a block of our own source, at once or when it is our turn.
@@ -115,6 +129,13 @@ func (c *Channel) Announces(root [sha256.Size]byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.machine.Announces(root)
+}
+
+// Reaches says whether there are streams to any member.
+func (c *Channel) Reaches() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.machine.Reaches()
 }
 
 // Stats is what the channel's machine has done so far.
@@ -133,13 +154,14 @@ func (c *Channel) receive(from peer.ID, f *Frame) {
 }
 
 func (c *Channel) announcement(from peer.ID, f *Frame) {
-	j := c.Judge(from, f.Data)
-	switch {
-	case j.Verified:
-		a := j.Announcement
+	a, verdict := c.Judge(from, f.Data)
+	switch verdict {
+	case Verified:
 		a.Sealed, a.Crown, a.Targets = f.Data, f.Proof, f.Targets
-		c.Announced(a)
-	case j.Later:
+		if !c.Announced(a) {
+			c.GiveUp(a.Number, []peer.ID{a.From})
+		}
+	case Later:
 		c.do(func(m *Machine, now time.Time) { m.Unjudged(now, from, f.Ref) })
 	}
 }
@@ -158,7 +180,8 @@ func (c *Channel) do(event func(*Machine, time.Time)) {
 	e := c.machine.Take()
 	c.done = append(c.done, e.Complete...)
 	c.lost = append(c.lost, e.GiveUp...)
-	again := len(c.done)+len(c.lost) > 0 || c.machine.hurries(c.timer)
+	c.ours = append(c.ours, e.Announce...)
+	again := len(c.done)+len(c.lost)+len(c.ours) > 0 || c.machine.hurries(c.timer)
 	c.mu.Unlock()
 	if len(e.Wake) > 0 {
 		c.Carrier.wake(e.Wake)
@@ -169,18 +192,21 @@ func (c *Channel) do(event func(*Machine, time.Time)) {
 }
 
 // hand hands over what is complete, and what is not to be.
-func (c *Channel) hand() {
+func (c *Channel) hand(ctx context.Context) {
 	c.mu.Lock()
-	done, lost := c.done, c.lost
-	c.done, c.lost = nil, nil
+	done, lost, ours := c.done, c.lost, c.ours
+	c.done, c.lost, c.ours = nil, nil, nil
 	c.mu.Unlock()
+	for _, sealed := range ours {
+		c.Publish(ctx, sealed)
+	}
 	for _, b := range done {
 		if !c.Complete(b) {
 			c.do(func(m *Machine, now time.Time) { m.Refute(now, b.Root) })
 		}
 	}
-	for _, number := range lost {
-		c.GiveUp(number)
+	for _, b := range lost {
+		c.GiveUp(b.Number, b.Announcers)
 	}
 }
 

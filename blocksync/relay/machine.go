@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
@@ -26,6 +27,8 @@ type Announcement struct {
 	Size   int // of the body, in bytes
 	From   peer.ID
 	Org    string
+	// Of is what the announcement says of the block: header and metadata, and no data. The machine does not look at it.
+	Of     *common.Block
 	Sealed []byte // as it came: it is passed on to the hidden members of our organization
 	Crown  []byte // as it came with it, if it did; not verified
 	// Targets are to hear of it from us.
@@ -44,11 +47,18 @@ type Complete struct {
 	Announcers []peer.ID
 }
 
+// Lost is a block that does not come any further, and who announced it.
+type Lost struct {
+	Number     uint64
+	Announcers []peer.ID
+}
+
 // Effects is what a machine wants done.
 type Effects struct {
 	Wake     []peer.ID // Next has something for them
 	Complete []Complete
-	GiveUp   []uint64  // numbers of blocks that do not come any further: ask for ranges
+	GiveUp   []Lost    // blocks that do not come any further: ask for ranges
+	Announce [][]byte  // sealed announcements that we have made ours: they are for the topic as well
 	Forged   []peer.ID // sent a piece that does not fit the root
 }
 
@@ -98,6 +108,16 @@ func (m *Machine) Take() Effects {
 
 // Stats is what the machine has done so far.
 func (m *Machine) Stats() Stats { return m.stats }
+
+// Coming says whether a block is on its way: announced, not here, and not given up.
+func (m *Machine) Coming(number uint64) bool {
+	for _, b := range m.blocks {
+		if b.Number == number && !b.done && !b.stopped {
+			return true
+		}
+	}
+	return false
+}
 
 // Due is when Tick is to be called next if nothing happens before; zero if only an event can change anything.
 func (m *Machine) Due() time.Time {

@@ -117,6 +117,9 @@ func (m *Machine) reached(s *member) bool {
 	return s.Connected && (!s.Hidden || s.Org == m.Org)
 }
 
+// Reaches says whether we send blocks to anybody.
+func (m *Machine) Reaches() bool { return slices.ContainsFunc(m.order, m.reached) }
+
 // share is the weight of some members' votes: each identity counts, but no organization for more than its equal part of
 // them all, so that one that enrolls many has no majority by itself.
 func (m *Machine) share(voters func(*member) bool) (votes, total int) {

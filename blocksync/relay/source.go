@@ -78,6 +78,7 @@ func (m *Machine) announce(b *block) {
 		assigned: map[*member]int{}, complain: map[*member]map[int]bool{}, excused: map[*member]bool{}, reports: map[*member]Bitmap{},
 		of: make([]int32, b.tree.Count()),
 	}
+	m.effects.Announce = append(m.effects.Announce, b.Sealed)
 	announcement := &Frame{Kind: Announce, Ref: b.ref, Data: b.Sealed}
 	if b.tree.Count() > 1 {
 		announcement.Proof, _ = b.tree.Crown(nil)

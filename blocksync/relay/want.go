@@ -66,7 +66,7 @@ func (m *Machine) overdue(b *block) {
 	}
 	if idle := m.now.Sub(b.lastNew); idle > max(giveUp, 4*late.quiet) && !b.stopped {
 		b.stopped = true
-		m.effects.GiveUp = append(m.effects.GiveUp, b.Number)
+		m.effects.GiveUp = append(m.effects.GiveUp, Lost{b.Number, b.from()})
 	}
 }
 

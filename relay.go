@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package weft
+
+import (
+	"context"
+	"math/rand/v2"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/blocksync/relay"
+	"github.com/weft-p2p/weft/internal/block"
+	"github.com/weft-p2p/weft/topics"
+)
+
+// newRelay makes the part that spreads the bodies of blocks.
+func (c *Channel) newRelay() *relay.Channel {
+	return relay.NewChannel(relay.ChannelConfig{
+		Config: relay.Config{
+			Self: c.node.ID(), Org: c.node.MSPID(), Hidden: c.node.hidden(), Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		},
+		Scope: c.announcements.Name, Carrier: c.node.carrier, May: c.reads, Readers: c.readers, View: c.relayView,
+		Judge: c.judgeRelayed, Complete: c.relayed, GiveUp: c.missed, Publish: c.publish,
+	})
+}
+
+// relayView are the members that live, and who else may read the channel and is connected.
+func (c *Channel) relayView() (view []relay.Member) {
+	known := map[peer.ID]bool{}
+	for _, m := range c.tracker.Alive() {
+		known[m.ID] = true
+		view = append(view, relay.Member{
+			ID: m.ID, Org: m.MSPID, Hidden: !m.Visible && m.MSPID == c.node.MSPID(), Leader: m.State.Leader,
+		})
+	}
+	for _, id := range c.readers() {
+		if record, _ := c.node.auth.Known(id); record != nil && !known[id] {
+			view = append(view, relay.Member{ID: id, Org: record.Identity().MSPID()})
+		}
+	}
+	return view
+}
+
+// judgeRelayed gives the verdict on an announcement that came over the relay's streams.
+func (c *Channel) judgeRelayed(from peer.ID, sealed []byte) (relay.Announcement, relay.Verdict) {
+	j := c.judge(sealed)
+	if a, ok := c.spreads(j, sealed); ok && a.From != c.node.ID() {
+		return a, relay.Verified
+	}
+	if j.Hint {
+		c.sync.Have(j.Announcer.PeerID(), j.Announcement.Header.Number+1)
+	}
+	switch j.Reason {
+	case topics.Unlinked, topics.NewerConfig, topics.UnknownMember:
+		return relay.Announcement{}, relay.Later
+	}
+	return relay.Announcement{}, relay.Refused
+}
+
+// spreads is what the relay is told of an announcement: one of a header that is verified, by a member.
+func (c *Channel) spreads(j topics.Judgement, sealed []byte) (relay.Announcement, bool) {
+	if j.Reason != topics.Valid && j.Reason != topics.Known || j.Announcement.Data != nil || !c.admits(j.Announcer.Identity()) {
+		return relay.Announcement{}, false
+	}
+	a := j.Announcement
+	return relay.Announcement{
+		Number: a.Header.Number, Root: a.Root, Size: a.BodySize, From: j.Announcer.PeerID(), Org: j.Announcer.Identity().MSPID(), Sealed: sealed,
+		Of: &common.Block{Header: a.Header, Metadata: &common.BlockMetadata{Metadata: [][]byte{a.Signatures}}},
+	}, true
+}
+
+// relayed takes a body that the relay has brought. It reports false if the body is not that of the header: then its
+// announcers have lied about the root.
+func (c *Channel) relayed(b relay.Complete) bool {
+	data, err := topics.Open(b.Of.Header, b.Body)
+	if err != nil {
+		c.node.log.Debug("false root", "channel", c.id, "number", b.Number, "announcers", b.Announcers, "err", err)
+		return false
+	}
+	whole := &common.Block{Header: b.Of.Header, Data: data, Metadata: b.Of.Metadata}
+	if block.Normalize(whole) != nil {
+		return false
+	}
+	c.sync.Offer(whole, b.From)
+	return true
+}
+
+// missed hears of a block that does not come any further: it is asked for. Whoever announced it has it.
+func (c *Channel) missed(number uint64, announcers []peer.ID) {
+	for _, id := range announcers {
+		c.sync.Have(id, number+1)
+	}
+}
+
+// publish spreads an announcement of ours on the topic.
+func (c *Channel) publish(ctx context.Context, sealed []byte) {
+	if err := c.announcements.Publish(ctx, sealed); err != nil && ctx.Err() == nil {
+		c.node.log.Warn("block not announced on the topic", "channel", c.id, "err", err)
+	}
+}
