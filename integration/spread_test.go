@@ -15,14 +15,15 @@ import (
 // wan is a link between data centres: 50 ms round trips, 100 Mbit/s.
 var wan = simtest.Link{Latency: 25 * time.Millisecond, BitsPerSecond: 100e6}
 
-// TestEveryPeerGetsEveryBlock: three organizations of three peers, one leader each; small blocks that travel inside their
-// announcements, medium ones, and a big one at the end. On a clean link everybody has the big one, 1.5 MB, 0.6 s after it was
-// ordered: 0.12 s is what it takes on the wire, and two other peers of an organization share its leader's uplink.
+// TestEveryPeerGetsEveryBlock: three organizations of three peers, one leader each; small blocks, medium ones, and a big one
+// at the end. On a clean link everybody has the big one, 1.5 MB, a quarter of a second after it was ordered: 0.12 s is what it
+// takes on the wire, and 0.05 s are two hops.
 func TestEveryPeerGetsEveryBlock(t *testing.T) {
 	for _, c := range []struct {
 		loss   float64
 		within time.Duration // of the last block
-	}{{0, time.Second}, {0.01, 10 * time.Second}, {0.05, 60 * time.Second}} {
+		copies float64       // of bodies: where packets are lost, what is late is repaired and comes all the same
+	}{{0, 500 * time.Millisecond, 1.1}, {0.01, 10 * time.Second, 1.2}, {0.05, 60 * time.Second, 1.8}} {
 		t.Run(fmt.Sprintf("loss %g", c.loss), func(t *testing.T) {
 			if testing.Short() && c.loss > 0 {
 				t.Skip("bytes cost")
@@ -38,7 +39,7 @@ func TestEveryPeerGetsEveryBlock(t *testing.T) {
 				took := n.requireAll(c.within, n.peers...)
 				bodies, gossip := n.copies()
 				t.Logf("complete %s after the last block; copies: %.2f in bodies, %.2f in gossip", took, bodies, gossip)
-				require.Less(t, bodies, 1.2, "copies of bodies")
+				require.Less(t, bodies, c.copies, "copies of bodies")
 				require.Less(t, gossip, 1.0, "gossip as a share of the blocks")
 				n.requireView(n.peers...)
 			})

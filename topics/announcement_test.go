@@ -173,7 +173,7 @@ func TestDecodeHoldsLimits(t *testing.T) {
 		"previous hash of 33 bytes":   {func(m *pb.Announcement) { m.PreviousHash = append(m.PreviousHash, 0) }, false},
 		"data hash of 31 bytes":       {func(m *pb.Announcement) { m.DataHash = m.DataHash[:31] }, false},
 		"rule 0":                      {func(m *pb.Announcement) { m.Rule = 0 }, false},
-		"rule 2":                      {func(m *pb.Announcement) { m.Rule = 2 }, false},
+		"rule 1":                      {func(m *pb.Announcement) { m.Rule = 1 }, false},
 		"root of 31 bytes":            {func(m *pb.Announcement) { m.Root = m.Root[:31] }, false},
 		"biggest body":                {func(m *pb.Announcement) { m.Body, m.BodySize = nil, topics.MaxBody }, true},
 		"body one past it":            {func(m *pb.Announcement) { m.Body, m.BodySize = nil, topics.MaxBody+1 }, false},

@@ -25,6 +25,7 @@ type block struct {
 	bytes    int             // of leaf
 	arrived  []time.Duration // since began, of each leaf
 	lastNew  time.Time
+	moving   time.Time     // when the last new piece of an older block came: this one may wait behind it
 	early    []parkedPiece // the crown is missing
 	crownAt  time.Time     // when it was asked for
 	passed   Bitmap        // leaves that were forwarded
@@ -47,6 +48,11 @@ type announcer struct {
 	org string
 }
 
+// idle is for how long nothing has come of the block or those before it.
+func (b *block) idle(now time.Time) time.Duration {
+	return min(now.Sub(b.lastNew), now.Sub(b.moving))
+}
+
 // announcedBy says whether a peer has announced this root.
 func (b *block) announcedBy(id peer.ID) bool {
 	return slices.ContainsFunc(b.announcers, func(a announcer) bool { return a.id == id })
@@ -67,8 +73,8 @@ func (m *Machine) Announced(now time.Time, a Announcement) bool {
 	if a.Number+behind < m.height || a.Number >= m.height+Window {
 		return false
 	}
-	b := m.blocks[RefOf(a.Root)]
-	if b != nil && (b.Root != a.Root || b.Size != a.Size) {
+	b := m.blocks[RefOf(a.Number, a.Root)]
+	if b != nil && (b.Number != a.Number || b.Root != a.Root || b.Size != a.Size) {
 		return false
 	}
 	if b != nil && b.announcedBy(a.From) {
@@ -87,9 +93,7 @@ func (m *Machine) Announced(now time.Time, a Announcement) bool {
 		}
 		m.introduce(b, a.Targets)
 	}
-	if len(b.announcers) == 0 {
-		m.first(a.From)
-	}
+	m.announcedFirst(b, a.From)
 	b.announcers = append(b.announcers, announcer{a.From, a.Org})
 	if b.refuted {
 		return false
@@ -130,7 +134,7 @@ func (m *Machine) place(a Announcement) bool {
 
 // open makes the state of a root.
 func (m *Machine) open(a Announcement) *block {
-	b := &block{Announcement: a, ref: RefOf(a.Root), tree: leaves.NewTree(a.Size, a.Root), began: m.now, lastNew: m.now}
+	b := &block{Announcement: a, ref: RefOf(a.Number, a.Root), tree: leaves.NewTree(a.Size, a.Root), began: m.now, lastNew: m.now}
 	n := b.tree.Count()
 	b.have, b.passed, b.missing = NewBitmap(n), NewBitmap(n), n
 	b.arrived = make([]time.Duration, n)

@@ -4,7 +4,6 @@ package relay
 
 import (
 	"context"
-	"crypto/sha256"
 	"sync"
 	"time"
 
@@ -124,13 +123,6 @@ func (c *Channel) Offer(a Announcement, body []byte, tree *leaves.Tree) {
 	c.do(func(m *Machine, now time.Time) { m.Offer(now, a, body, tree) })
 }
 
-// Announces says whether we have announced a root.
-func (c *Channel) Announces(root [sha256.Size]byte) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.machine.Announces(root)
-}
-
 // Reaches says whether there are streams to any member.
 func (c *Channel) Reaches() bool {
 	c.mu.Lock()
@@ -202,7 +194,7 @@ func (c *Channel) hand(ctx context.Context) {
 	}
 	for _, b := range done {
 		if !c.Complete(b) {
-			c.do(func(m *Machine, now time.Time) { m.Refute(now, b.Root) })
+			c.do(func(m *Machine, now time.Time) { m.Refute(now, b.Number, b.Root) })
 		}
 	}
 	for _, b := range lost {

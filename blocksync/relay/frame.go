@@ -10,11 +10,15 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// Ref names a body on the wire: the first bytes of its root.
+// Ref names the body of a block on the wire: the first bytes of SHA-256 over its number, 8 bytes big-endian, and its root.
+// Bodies of two blocks may be alike.
 type Ref [8]byte
 
-// RefOf is the name of the body with a root.
-func RefOf(root [sha256.Size]byte) Ref { return Ref(root[:8]) }
+// RefOf is the name of the body of a block with a root.
+func RefOf(number uint64, root [sha256.Size]byte) Ref {
+	sum := sha256.Sum256(append(binary.BigEndian.AppendUint64(nil, number), root[:]...))
+	return Ref(sum[:8])
+}
 
 // String is the name in hexadecimal.
 func (r Ref) String() string { return hex.EncodeToString(r[:]) }
@@ -54,6 +58,9 @@ const (
 	Probed                // reports that it came
 	WithinOrg             // forwards it to the hidden members of its organization
 )
+
+// forwarded says whether only an announcer of the block may ask for this.
+func (m Mode) forwarded() bool { return m == Relay || m == Targeted || m == Probe }
 
 // Frame is a message between two members. It is not changed once it was made: queues share it.
 type Frame struct {

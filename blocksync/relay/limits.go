@@ -48,6 +48,8 @@ const (
 	heldBytes, announcerBytes = 256 << 20, 128 << 20
 	// linger is how long a finished body is there for others' complaints, and lingerBytes how much of it.
 	linger, lingerBytes = 3 * time.Second, 64 << 20
+	// lingerMost is how long complaints keep it there.
+	lingerMost = time.Minute
 	// queueBytes is how much of older blocks may wait for one peer. What is above is dropped, oldest block first: the peer is
 	// slower than the stream of blocks, and asks for ranges.
 	queueBytes = 8 << 20

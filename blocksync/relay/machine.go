@@ -78,7 +78,7 @@ type Machine struct {
 	parked  []parkedPiece
 	parking int // bytes
 	held    int // bytes of unfinished bodies
-	firsts  []peer.ID
+	firsts  []first
 	quiet   time.Duration // how late a piece may be, before the size counts
 	queued  int           // bytes in all queues
 	effects Effects
@@ -150,7 +150,12 @@ func (b *block) active() bool {
 func (m *Machine) Tick(now time.Time) {
 	m.now = now
 	m.unpark()
+	var moving time.Time
 	for _, b := range m.sorted() {
+		b.moving = moving
+		if b.lastNew.After(moving) {
+			moving = b.lastNew
+		}
 		switch {
 		case b.expired(now, m.height):
 			m.forget(b)
@@ -192,9 +197,9 @@ func (m *Machine) Committed(now time.Time, height uint64) {
 
 // Refute says that a complete body does not fit its header: whoever announced the root has lied. The place is free for
 // others; those who announced it get no other for this number.
-func (m *Machine) Refute(now time.Time, root [sha256.Size]byte) {
+func (m *Machine) Refute(now time.Time, number uint64, root [sha256.Size]byte) {
 	m.now = now
-	b := m.blocks[RefOf(root)]
+	b := m.blocks[RefOf(number, root)]
 	if b == nil || b.Root != root {
 		return
 	}

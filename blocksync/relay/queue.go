@@ -41,7 +41,7 @@ func (m *Machine) Next(now time.Time, to peer.ID, data bool) (*Frame, bool) {
 	}
 	from := &s.fresh
 	if len(s.repairs) > 0 && (len(s.fresh) == 0 || s.passed >= repairShare) {
-		from, s.passed = &s.repairs, 0
+		from, s.passed = &s.repairs, -1
 	}
 	if len(*from) == 0 {
 		return nil, false
@@ -111,6 +111,11 @@ func (s *member) dropOlder(m *Machine, b *block) {
 // drop takes out all that waits of a block.
 func (s *member) drop(m *Machine, b *block) int {
 	return s.remove(m, func(i item) bool { return i.block == b })
+}
+
+// waits says whether a piece of b that s is to relay has not left yet.
+func (s *member) waits(b *block, first int) bool {
+	return slices.ContainsFunc(s.fresh, func(i item) bool { return i.block == b && i.First == first && i.Mode == Relay })
 }
 
 // unqueue takes out the pieces of b that begin at a leaf; it reports whether any was there.

@@ -26,7 +26,7 @@ type pending struct {
 func (m *Machine) Offer(now time.Time, a Announcement, body []byte, tree *leaves.Tree) {
 	m.now = now
 	rank := m.rank(a.Root)
-	if rank == 0 && m.blocks[RefOf(a.Root)] == nil {
+	if rank == 0 && m.blocks[RefOf(a.Number, a.Root)] == nil {
 		m.Publish(now, a, body, tree)
 		return
 	}
@@ -34,13 +34,13 @@ func (m *Machine) Offer(now time.Time, a Announcement, body []byte, tree *leaves
 	if b == nil || b.source != nil || b.pending != nil {
 		return
 	}
-	wait := time.Duration(max(1, rank)) * max(stagger, m.rtt()*12/10)
+	wait := time.Duration(max(1, rank)) * m.patience()
 	b.pending = &pending{wait: wait, due: now.Add(wait), seen: NewBitmap(tree.Count())}
 }
 
-// Announces says whether we have announced a root; until then others may.
-func (m *Machine) Announces(root [sha256.Size]byte) bool {
-	b := m.blocks[RefOf(root)]
+// Announces says whether we have announced a block; until then others may.
+func (m *Machine) Announces(number uint64, root [sha256.Size]byte) bool {
+	b := m.blocks[RefOf(number, root)]
 	return b != nil && b.source != nil
 }
 
@@ -79,11 +79,39 @@ func (m *Machine) standBy(b *block) {
 	}
 }
 
-// first notes who announced a block first.
-func (m *Machine) first(id peer.ID) {
-	m.firsts = append(m.firsts, id)
-	if len(m.firsts) > remembered {
-		m.firsts = m.firsts[1:]
+// first is who announced a block first.
+type first struct {
+	ref Ref
+	id  peer.ID
+	at  time.Time
+}
+
+// patience is what each rank waits: longer than an announcement takes to be seen.
+func (m *Machine) patience() time.Duration { return max(stagger, m.rtt()*12/10) }
+
+// announcedFirst notes who announced a block first. Of those who did so at the same time, as far as they could know, it is
+// the lowest, so that all see the same one; the others stop.
+func (m *Machine) announcedFirst(b *block, id peer.ID) {
+	i := slices.IndexFunc(m.firsts, func(f first) bool { return f.ref == b.ref })
+	switch {
+	case i < 0:
+		m.firsts = append(m.firsts, first{b.ref, id, m.now})
+		if len(m.firsts) > remembered {
+			m.firsts = m.firsts[1:]
+		}
+	case m.now.Sub(m.firsts[i].at) < m.patience() && id < m.firsts[i].id:
+		if m.firsts[i].id == m.Self {
+			m.yield(b)
+		}
+		m.firsts[i].id = id
+	}
+}
+
+// yield takes back the pieces that have not left yet: another source spreads the block. What is missing in the end is
+// repaired.
+func (m *Machine) yield(b *block) {
+	for _, s := range m.order {
+		s.remove(m, func(i item) bool { return i.block == b && i.Mode == Relay })
 	}
 }
 
@@ -105,8 +133,8 @@ func (m *Machine) rank(root [sha256.Size]byte) (rank int) {
 }
 
 func (m *Machine) wins(id peer.ID) (n int) {
-	for _, first := range m.firsts {
-		if first == id {
+	for _, f := range m.firsts {
+		if f.id == id {
 			n++
 		}
 	}

@@ -71,6 +71,10 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 		return
 	}
 	b.heardFrom(m.now, f)
+	if f.Mode.forwarded() && !b.announcedBy(s.ID) { // it may announce it in a moment
+		m.park(s.ID, f)
+	}
+	b.probed = b.probed || f.Mode == Probed
 	isNew := false
 	if b.have.holds(f.First, f.Count) && f.Count > 0 {
 		m.duplicate(b, f)
@@ -99,15 +103,12 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 	}
 }
 
-// duplicate counts a piece that was here. If it was asked for, the complaint was wrong: it had been on its way.
+// duplicate counts a piece that was here. If it was asked for, the complaint was wrong: it had been on its way. One such
+// piece of a block makes us more patient with the next, not each: a relay that is slow brings all of its own too late.
 func (m *Machine) duplicate(b *block, f *Frame) {
 	m.stats.Duplicates++
-	if f.Mode == Probed {
-		b.probed = true
-		return
-	}
-	if b.tries(f.First) > 0 {
-		m.quiet = min(quietMax, m.quiet+m.quiet/50)
+	if f.Mode != Probed && !b.alarmed && b.tries(f.First) > 0 {
+		b.alarmed, m.quiet = true, min(quietMax, m.quiet+m.quiet/4)
 	}
 }
 
@@ -200,6 +201,9 @@ func (m *Machine) again(b *block, pieces []parkedPiece) {
 		if s := m.members[p.from]; s != nil {
 			m.stats.Pieces--
 			m.stats.Received -= int64(len(p.frame.Data))
+			if b.have.holds(p.frame.First, p.frame.Count) {
+				m.stats.Duplicates--
+			}
 			m.piece(s, b, p.frame)
 		}
 	}

@@ -6,7 +6,7 @@ import "time"
 
 // serving is who was served what lately.
 type serving struct {
-	served map[service]*serves
+	served map[service]serves
 }
 
 type service struct {
@@ -19,22 +19,24 @@ type serves struct {
 	times int
 }
 
-// serve says whether a member may get a piece once more, and counts it.
-func (m *Machine) serve(b *block, to *member, first int) bool {
-	if b.served == nil {
-		b.served = map[service]*serves{}
-	}
+// may says whether a member may get a piece once more.
+func (m *Machine) may(b *block, to *member, first int) bool {
 	v := b.served[service{to, first}]
-	if v == nil {
-		v = &serves{}
-		b.served[service{to, first}] = v
+	return v.times == 0 || v.times < serveMost && m.now.Sub(v.at) >= servedAgain
+}
+
+// serve sends a member a piece, and counts it.
+func (m *Machine) serve(b *block, to *member, f *Frame) {
+	m.count(b, to, f.First)
+	m.send(to, b, f, true)
+}
+
+func (m *Machine) count(b *block, to *member, first int) {
+	if b.served == nil {
+		b.served = map[service]serves{}
 	}
-	if v.times >= serveMost || v.times > 0 && m.now.Sub(v.at) < servedAgain {
-		return false
-	}
-	v.at = m.now
-	v.times++
-	return true
+	b.served[service{to, first}] = serves{m.now, b.served[service{to, first}].times + 1}
+	m.stats.Repairs++
 }
 
 // wanted takes a complaint. An announcer collects it, anybody else serves what is here.
@@ -45,6 +47,13 @@ func (m *Machine) wanted(s *member, b *block, f *Frame) {
 			m.tell(s, &Frame{Kind: Announce, Ref: b.ref, Data: b.Sealed, Proof: crown})
 		}
 	case b.refuted || b.without || len(f.Missing) != len(b.have):
+		return
+	}
+	if b.done && m.now.Sub(b.began) < lingerMost { // it is still needed
+		b.doneAt = m.now
+	}
+	switch {
+	case f.Missing == nil:
 	case b.source != nil:
 		m.complaint(s, b, f)
 	default:
@@ -63,7 +72,7 @@ func (m *Machine) lend(s *member, b *block, f *Frame) {
 		for n < most && f.Missing.Has(i+n) && b.have.Has(i+n) {
 			n++
 		}
-		if m.serve(b, s, i) {
+		if m.may(b, s, i) {
 			m.lendRun(s, b, i, n)
 		}
 		i += n - 1
@@ -73,8 +82,7 @@ func (m *Machine) lend(s *member, b *block, f *Frame) {
 // lendRun sends leaves in as few pieces as what is known of the tree allows.
 func (m *Machine) lendRun(s *member, b *block, first, count int) {
 	if f, ok := b.cut(Final, first, count); ok {
-		m.stats.Repairs++
-		m.send(s, b, f, true)
+		m.serve(b, s, f)
 		return
 	}
 	if count > 1 {
@@ -95,7 +103,7 @@ func (m *Machine) complaint(s *member, b *block, f *Frame) {
 				p.complained = map[*member]bool{}
 			}
 			p.complained[s] = true
-			if m.serve(b, s, p.first) {
+			if m.may(b, s, p.first) {
 				if p.wanted == nil {
 					p.wanted = map[*member]bool{}
 				}
@@ -132,6 +140,10 @@ func (m *Machine) repair(b *block) {
 	for i := range b.pieces {
 		p := &b.pieces[i]
 		if len(p.wanted) == 0 {
+			continue
+		}
+		if p.relay != nil && p.relay.waits(b, p.first) { // it has not even left: our own uplink is slow
+			p.wanted = nil
 			continue
 		}
 		if m.queued > backlogMax {
@@ -218,8 +230,7 @@ func (m *Machine) repairDirect(b *block, p *piece) {
 	}
 	for s := range m.around {
 		if p.wanted[s] {
-			m.stats.Repairs++
-			m.send(s, b, f, true)
+			m.serve(b, s, f)
 		}
 	}
 }
@@ -233,6 +244,7 @@ func (m *Machine) repairOver(b *block, p *piece, over *member) {
 	for s := range m.around {
 		if p.wanted[s] {
 			f.Targets = append(f.Targets, s.short)
+			m.count(b, s, p.first)
 		}
 	}
 	if p.relay != nil && p.relay != over {
@@ -241,7 +253,6 @@ func (m *Machine) repairOver(b *block, p *piece, over *member) {
 		m.tell(p.relay, c)
 	}
 	p.relay = over
-	m.stats.Repairs++
 	m.send(over, b, f, true)
 }
 

@@ -2,6 +2,16 @@
 
 package relay
 
+import "github.com/libp2p/go-libp2p/core/peer"
+
+// Weight is the share of pieces that a member gets as a relay of our blocks: 1 at first, 0 for one that is only probed.
+func (m *Machine) Weight(id peer.ID) float64 {
+	if s := m.members[id]; s != nil {
+		return s.weight
+	}
+	return 0
+}
+
 // reported takes a receiver's report of which leaves were late.
 func (m *Machine) reported(s *member, b *block, f *Frame) {
 	if len(f.Missing) != len(b.have) || b.reports[s] != nil {
@@ -18,7 +28,7 @@ func (m *Machine) judge(b *block, last bool) {
 	if b.source == nil || b.judged || b.refuted {
 		return
 	}
-	waited := m.now.Sub(b.doneAt) > reportQuiets*(m.quiet+m.perSize(b))
+	waited := m.now.Sub(b.since) > reportQuiets*(m.quiet+m.perSize(b))
 	if !last && !waited && len(b.reports) < m.receivers() {
 		return
 	}

@@ -24,6 +24,7 @@ type source struct {
 	probe     *member
 	probeOK   int
 	judged    bool
+	since     time.Time
 }
 
 // piece is a run of leaves that travels together.
@@ -50,11 +51,11 @@ func (m *Machine) Publish(now time.Time, a Announcement, body []byte, tree *leav
 // whole makes or completes the state of a block that we have.
 func (m *Machine) whole(a Announcement, body []byte, tree *leaves.Tree) *block {
 	a.From, a.Org = m.Self, m.Org
-	b := m.blocks[RefOf(a.Root)]
+	b := m.blocks[RefOf(a.Number, a.Root)]
 	if b == nil {
 		b = m.open(a)
 	}
-	if b.Root != a.Root || b.refuted {
+	if b.Number != a.Number || b.Root != a.Root || b.Size != a.Size || b.refuted {
 		return nil
 	}
 	if !b.done {
@@ -70,11 +71,10 @@ func (m *Machine) whole(a Announcement, body []byte, tree *leaves.Tree) *block {
 
 // announce sends the announcement and the crown to everybody that we reach.
 func (m *Machine) announce(b *block) {
-	if len(b.announcers) == 0 {
-		m.first(m.Self)
-	}
+	m.announcedFirst(b, m.Self)
 	b.announcers = append(b.announcers, announcer{m.Self, m.Org})
 	b.source = &source{
+		since:    m.now,
 		assigned: map[*member]int{}, complain: map[*member]map[int]bool{}, excused: map[*member]bool{}, reports: map[*member]Bitmap{},
 		of: make([]int32, b.tree.Count()),
 	}

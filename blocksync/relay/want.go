@@ -15,6 +15,7 @@ type wanting struct {
 	turned  time.Time // when we began to ask it
 	round   int       // how many we have asked
 	reasked time.Time // when anything was last asked for again
+	alarmed bool      // something was asked for that was on its way
 	stopped bool      // GiveUp was said
 }
 
@@ -64,7 +65,7 @@ func (m *Machine) overdue(b *block) {
 			m.tell(s, f)
 		}
 	}
-	if idle := m.now.Sub(b.lastNew); idle > max(giveUp, 4*late.quiet) && !b.stopped {
+	if idle := b.idle(m.now); idle > max(giveUp, 4*(m.quiet+m.perSize(b))) && !b.stopped {
 		b.stopped = true
 		m.effects.GiveUp = append(m.effects.GiveUp, Lost{b.Number, b.from()})
 	}
@@ -93,7 +94,7 @@ func (l lateness) again(now time.Time, a asked) bool {
 }
 
 func (m *Machine) lateness(b *block) lateness {
-	elapsed, idle := m.now.Sub(b.began), m.now.Sub(b.lastNew)
+	elapsed, idle := m.now.Sub(b.began), b.idle(m.now)
 	l := lateness{quiet: max(m.quiet+m.perSize(b), elapsed/3), stalled: -1, over: -1}
 	l.all = idle > l.quiet
 	stalled := !l.all && idle > max(m.quiet, elapsed/4)

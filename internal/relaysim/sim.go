@@ -63,7 +63,7 @@ type Peer struct {
 	tick     time.Duration // when the machine looks next; 0 if it need not
 	height   uint64
 	Got      map[uint64]time.Duration
-	GaveUp   int
+	Lost     map[uint64]bool // blocks that the relay gave up
 	Refuted  int
 	// OnComplete, if set, decides about a body.
 	OnComplete func(relay.Complete) bool
@@ -76,7 +76,7 @@ func New(c Config) *Sim {
 	for i := range c.Peers {
 		p := &Peer{
 			sim: s, index: i, id: ID(i), up: c.Up(i) / 8e9, down: c.Down(i) / 8e9, links: map[int]*link{},
-			Got: map[uint64]time.Duration{}, height: 1,
+			Got: map[uint64]time.Duration{}, Lost: map[uint64]bool{}, height: 1,
 			Machine: relay.New(relay.Config{Self: ID(i), Org: c.Org(i), Hidden: c.Hidden(i), Rand: rand.New(rand.NewPCG(c.Seed, uint64(1000+i)))}),
 		}
 		s.short[p.id] = i
@@ -175,7 +175,9 @@ func (p *Peer) act() {
 	for _, c := range e.Complete {
 		p.complete(c)
 	}
-	p.GaveUp += len(e.GiveUp)
+	for _, l := range e.GiveUp {
+		p.Lost[l.Number] = true
+	}
 	if due := p.Due(); !due.IsZero() && (p.tick == 0 || due.Sub(epoch) < p.tick) {
 		p.tick = due.Sub(epoch)
 		p.sim.at(p.tick, event{kind: ticked, peer: p})
@@ -185,7 +187,7 @@ func (p *Peer) act() {
 func (p *Peer) complete(c relay.Complete) {
 	if p.OnComplete != nil && !p.OnComplete(c) {
 		p.Refuted++
-		p.Refute(p.sim.time(), c.Root)
+		p.Refute(p.sim.time(), c.Number, c.Root)
 		return
 	}
 	p.has(c.Number)

@@ -111,7 +111,7 @@ func TestTry(t *testing.T) {
 		st.Parked += x.Parked
 		st.Dropped += x.Dropped
 		st.Strikes += x.Strikes
-		gu += p.GaveUp
+		gu += len(p.Lost)
 	}
 	sorted := slices.Clone(all)
 	slices.Sort(sorted)

@@ -34,6 +34,7 @@ var own = map[string][]string{
 	"internal/simtest":             {},
 	"internal/reference":           {},
 	"internal/plot":                {},
+	"internal/relaysim":            {"blocksync/relay", "internal/leaves"},
 	"internal/repo":                {},
 	"internal/blocktest":           {"msp/...", "internal/block", "internal/devnet", "internal/orderer/orderertest"},
 	"internal/devnet":              {"msp/...", "internal/block", "blocksync/ledger"},
