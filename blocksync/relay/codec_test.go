@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft/blocksync/relay"
+	"github.com/weft-p2p/weft/internal/spectest"
 )
 
 var frames = map[string]*relay.Frame{
@@ -63,4 +64,8 @@ func FuzzDecode(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, frame, again)
 	})
+}
+
+func TestLimitsAreThoseOfTheSpec(t *testing.T) {
+	require.Equal(t, spectest.Values(t, "relay.md", "Limits"), relay.Limits())
 }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package relaysim_test
 
 import (
@@ -13,23 +15,27 @@ import (
 )
 
 var (
-	fN     = flag.Int("n", 50, "")
-	fSize  = flag.Int("size", 1<<20, "")
-	fMute  = flag.Float64("mute", 0, "")
-	fSlow  = flag.Float64("slow", 0, "")
-	fLoss  = flag.Float64("loss", 0, "")
-	fSrcs  = flag.Int("srcs", 1, "")
-	fBl    = flag.Int("blocks", 5, "")
-	fMbps  = flag.Float64("mbps", 100, "")
-	fRTT   = flag.Duration("rtt", 50*time.Millisecond, "")
-	fIntv  = flag.Duration("intv", time.Second, "")
-	fGeo   = flag.Bool("geo", false, "")
-	fOrgs  = flag.Int("hid", 0, "members an organization, one visible")
-	fNolnk = flag.Float64("nolink", 0, "")
+	fN     = flag.Int("peers", 0, "how many peers; 0 measures nothing")
+	fSize  = flag.Int("size", 1<<20, "bytes of a block")
+	fMute  = flag.Float64("mute", 0, "share of the peers that send nothing")
+	fSlow  = flag.Float64("slow", 0, "share of the peers with an uplink of 10 Mbit/s")
+	fLoss  = flag.Float64("loss", 0, "share of the packets that are lost")
+	fSrcs  = flag.Int("leaders", 1, "how many peers have each block at the same time")
+	fBl    = flag.Int("blocks", 5, "how many blocks")
+	fMbps  = flag.Float64("mbps", 100, "bandwidth of every link")
+	fRTT   = flag.Duration("rtt", 50*time.Millisecond, "round trip")
+	fIntv  = flag.Duration("every", time.Second, "time between blocks")
+	fGeo   = flag.Bool("regions", false, "five regions of the world instead of one round trip")
+	fOrgs  = flag.Int("org", 0, "members of an organization, all but one hidden; 0: one organization")
+	fNolnk = flag.Float64("apart", 0, "share of the pairs without a connection")
 	fSeed  = flag.Uint64("seed", 1, "")
 )
 
-func TestTry(t *testing.T) {
+// TestMeasure prints what a case costs: go test ./internal/relaysim -run Measure -v -args -peers 50 -mute 0.33
+func TestMeasure(t *testing.T) {
+	if *fN == 0 {
+		t.Skip("no -peers")
+	}
 	w0 := time.Now()
 	N := *fN
 	rng := rand.New(rand.NewPCG(*fSeed, 99))
