@@ -33,8 +33,9 @@ type Carrier struct {
 	CarrierConfig
 	changed chan struct{} // 1-buffered: look whom to be connected to
 
-	mu       sync.Mutex // guards all below
-	channels []*Channel // replaced, not changed
+	mu       sync.Mutex      // guards all below
+	refusals map[peer.ID]int // since there were streams
+	channels []*Channel      // replaced, not changed
 	peers    map[peer.ID]*neighbour
 }
 
@@ -43,7 +44,7 @@ func NewCarrier(c CarrierConfig) *Carrier {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Carrier{CarrierConfig: c, changed: make(chan struct{}, 1), peers: map[peer.ID]*neighbour{}}
+	return &Carrier{CarrierConfig: c, changed: make(chan struct{}, 1), peers: map[peer.ID]*neighbour{}, refusals: map[peer.ID]int{}}
 }
 
 // lookAgain is how often the carrier looks for peers that it has no streams to, besides when it is told to.
@@ -123,6 +124,7 @@ func (c *Carrier) meet() (fresh []*neighbour) {
 	for id, n := range c.peers {
 		if !wanted[id] {
 			n.stop()
+			delete(c.refusals, id)
 		}
 	}
 	return fresh
@@ -133,8 +135,8 @@ func (c *Carrier) attend(ctx context.Context, n *neighbour) {
 	if err := n.run(ctx, c); err != nil && ctx.Err() == nil {
 		c.Log.Debug("relay streams ended", "peer", n.id, "err", err)
 	}
-	if n.rest > 0 { // it does not speak the protocol, or not to us: not again at once
-		timer := time.NewTimer(n.rest)
+	if n.refused { // it does not speak the protocol, or does not know us yet: not again at once
+		timer := time.NewTimer(c.rest(n.id))
 		defer timer.Stop()
 		select {
 		case <-timer.C:
@@ -148,6 +150,24 @@ func (c *Carrier) attend(ctx context.Context, n *neighbour) {
 	}
 	c.mu.Unlock()
 	c.refresh()
+}
+
+// Pauses after a peer has refused streams: it may just have authenticated us a moment later than we did it.
+const restMin, restMax = 100 * time.Millisecond, 10 * time.Second
+
+// rest is how long to leave a peer alone that has refused.
+func (c *Carrier) rest(id peer.ID) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refusals[id]++
+	return min(restMax, restMin<<min(c.refusals[id]-1, 10))
+}
+
+// accepted forgets refusals.
+func (c *Carrier) accepted(id peer.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.refusals, id)
 }
 
 // refresh tells the channels who is connected.

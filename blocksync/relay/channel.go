@@ -188,9 +188,12 @@ func (c *Channel) hand(ctx context.Context) {
 	c.mu.Lock()
 	done, lost, ours := c.done, c.lost, c.ours
 	c.done, c.lost, c.ours = nil, nil, nil
+	all := c.machine.ReachesAll()
 	c.mu.Unlock()
 	for _, sealed := range ours {
-		c.Publish(ctx, sealed)
+		if !all { // otherwise there is nobody left for the topic
+			c.Publish(ctx, sealed)
+		}
 	}
 	for _, b := range done {
 		if !c.Complete(b) {

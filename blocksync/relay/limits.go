@@ -31,8 +31,8 @@ const (
 	askAgain, askAgainBusy = 250 * time.Millisecond, 2 * time.Second
 	// askTogether keeps what is asked for again in few messages, and askMost bounds it: by then ranges have been asked for.
 	askTogether, askMost = 50 * time.Millisecond, 12
-	// giveUp is how long nothing may come in before range requests are to take over.
-	giveUp = time.Second
+	// giveUp is how long nothing may come in before range requests are to take over, four times what is overdue at least.
+	giveUp = 500 * time.Millisecond
 
 	// directWanters is how many complaints about a piece are answered by the source itself; more get it by another relay.
 	directWanters = 2

@@ -120,6 +120,12 @@ func (m *Machine) reached(s *member) bool {
 // Reaches says whether we send blocks to anybody.
 func (m *Machine) Reaches() bool { return slices.ContainsFunc(m.order, m.reached) }
 
+// ReachesAll says whether we send blocks to everybody that we see, but for hidden members of other organizations, who are not
+// ours to reach.
+func (m *Machine) ReachesAll() bool {
+	return !slices.ContainsFunc(m.order, func(s *member) bool { return !s.Connected && (!s.Hidden || s.Org == m.Org) })
+}
+
 // share is the weight of some members' votes: each identity counts, but no organization for more than its equal part of
 // them all, so that one that enrolls many has no majority by itself.
 func (m *Machine) share(voters func(*member) bool) (votes, total int) {

@@ -20,7 +20,7 @@ type neighbour struct {
 	control, data chan struct{} // 1-buffered: there may be something to write
 	stopped       chan struct{}
 	stop          func() // closes stopped
-	rest          time.Duration
+	refused       bool
 
 	mu   sync.Mutex // guards all below
 	rtt  time.Duration
@@ -54,25 +54,23 @@ func (n *neighbour) wake() {
 	}
 }
 
-// refusedRest is how long a peer is left alone that does not answer streams.
-const refusedRest = 5 * time.Second
-
 // run opens both streams and writes until one fails or nobody wants them any more.
 func (n *neighbour) run(ctx context.Context, c *Carrier) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	control, rtt, err := n.hello(ctx, c, controlStream)
 	if err != nil {
-		n.rest = refusedRest
+		n.refused = true
 		return err
 	}
 	defer func() { _ = control.Reset() }()
 	data, _, err := n.hello(ctx, c, dataStream)
 	if err != nil {
-		n.rest = refusedRest
+		n.refused = true
 		return err
 	}
 	defer func() { _ = data.Reset() }()
+	c.accepted(n.id)
 	n.set(rtt, true)
 	defer n.set(0, false)
 	c.refresh()

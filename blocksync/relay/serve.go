@@ -4,6 +4,8 @@ package relay
 
 import (
 	"context"
+	"errors"
+	"io"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -24,12 +26,16 @@ func (c *Carrier) serve(ctx context.Context, s network.Stream) {
 	defer scope.ReleaseMemory(streamMemory)
 	stop := context.AfterFunc(ctx, func() { _ = s.ResetWithError(network.StreamShutdown) })
 	defer stop()
-	if err := c.read(s); err != nil {
-		c.Log.Debug("relay stream", "peer", from, "err", err)
-		_ = s.ResetWithError(network.StreamProtocolViolation)
+	err := c.read(s)
+	if errors.Is(err, io.EOF) {
+		_ = s.Close()
+		return
 	}
+	c.Log.Debug("relay stream", "peer", from, "err", err)
+	_ = s.ResetWithError(network.StreamProtocolViolation)
 }
 
+// read reads until the stream ends; io.EOF is a good end.
 func (c *Carrier) read(s network.Stream) error {
 	r := newFrameReader(s)
 	if err := s.SetReadDeadline(time.Now().Add(helloTime)); err != nil {

@@ -65,7 +65,8 @@ func (m *Machine) overdue(b *block) {
 			m.tell(s, f)
 		}
 	}
-	if idle := b.idle(m.now); idle > max(giveUp, 4*(m.quiet+m.perSize(b))) && !b.stopped {
+	alone := len(asks) == 0 && late.all && m.server(b) == nil // there is nobody to ask
+	if idle := b.idle(m.now); !b.stopped && (alone || idle > max(giveUp, 4*(m.quiet+m.perSize(b)))) {
 		b.stopped = true
 		m.effects.GiveUp = append(m.effects.GiveUp, Lost{b.Number, b.from()})
 	}
