@@ -8,6 +8,7 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/topics"
@@ -21,6 +22,7 @@ func (c *Channel) newRelay() *relay.Channel {
 		},
 		Scope: c.announcements.Name, Carrier: c.node.carrier, May: c.reads, Readers: c.readers, View: c.relayView,
 		Judge: c.judgeRelayed, Complete: c.relayed, GiveUp: c.missed, Publish: c.publish,
+		Received: func(bytes int) { c.sync.Received(blocksync.ByRelay, bytes) },
 	})
 }
 
@@ -87,6 +89,9 @@ func (c *Channel) relayed(b relay.Complete) bool {
 
 // missed hears of a block that does not come any further: it is asked for. Whoever announced it has it.
 func (c *Channel) missed(number uint64, announcers []peer.ID) {
+	if number >= c.Height() {
+		c.sync.Repaired(blocksync.Stalled, 1)
+	}
 	for _, id := range announcers {
 		c.sync.Have(id, number+1)
 	}

@@ -14,6 +14,7 @@ type Way string
 const (
 	FromSource     Way = "orderer"      // our own source
 	ByAnnouncement Way = "announcement" // inside an announcement
+	ByRelay        Way = "relay"        // in pieces that members forwarded
 	ByRange        Way = "range"        // in answer to a range request
 )
 
@@ -23,6 +24,9 @@ type Repair string
 // Unannounced is a block of which no verified announcement had told when it was asked for: announcements were missed, or we
 // were away.
 const Unannounced Repair = "unannounced"
+
+// Stalled is a block that the relay gave up: its pieces did not come any more.
+const Stalled Repair = "stalled"
 
 // Tally is what a channel has received and committed since the start.
 type Tally struct {

@@ -38,6 +38,8 @@ type ChannelConfig struct {
 	Complete func(Complete) bool
 	// Publish spreads a sealed announcement of ours on the topic, for those who are not reached otherwise.
 	Publish func(ctx context.Context, sealed []byte)
+	// Received, if set, hears of the bytes of pieces that came, of use or not.
+	Received func(bytes int)
 	// GiveUp hears of a block that does not come any further.
 	GiveUp func(number uint64, announcers []peer.ID)
 }
@@ -141,6 +143,9 @@ func (c *Channel) receive(from peer.ID, f *Frame) {
 	if f.Kind == Announce {
 		c.announcement(from, f)
 		return
+	}
+	if f.Kind == Piece && c.Received != nil {
+		c.Received(len(f.Data))
 	}
 	c.do(func(m *Machine, now time.Time) { m.Receive(now, from, f) })
 }
