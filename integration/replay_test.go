@@ -5,6 +5,7 @@ package integration_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"runtime"
@@ -22,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/blocksync"
+	"github.com/weft-p2p/weft/blocksync/relay"
 	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/internal/stream"
 	"github.com/weft-p2p/weft/topics"
@@ -50,7 +52,7 @@ func (n *testNet) record() (r recording) {
 	time.Sleep(time.Minute) // heartbeats are pushed at first
 	names := n.topicNames()
 	for _, p := range n.peers[:2] { // the third has only what others made again for it
-		keep(&r.announcement, p.tap.messages(names[0]))
+		keep(&r.announcement, append(p.tap.messages(names[0]), announcements(p.wire.said(relay.Protocol))...))
 		keep(&r.heartbeat, p.tap.messages(names[2]))
 		keep(&r.pushed, p.wire.said(topics.PushProtocol.ID))
 		keep(&r.requested, p.wire.said(blocksync.Protocol.ID))
@@ -67,6 +69,24 @@ func keep(one *[]byte, said [][]byte) {
 	if len(*one) == 0 && len(said) > 0 {
 		*one = said[0]
 	}
+}
+
+// announcements are those in what was said on relay streams.
+func announcements(streams [][]byte) (sealed [][]byte) {
+	for _, said := range streams {
+		for rest := said[1:]; len(rest) > 0; {
+			size, n := binary.Uvarint(rest)
+			if n <= 0 || uint64(len(rest)-n) < size {
+				break
+			}
+			frame := rest[n : n+int(size)]
+			rest = rest[n+int(size):]
+			if f, err := relay.Decode(frame[min(2, len(frame)):]); err == nil && frame[0] == 1 && f.Kind == relay.Announce { // of the first channel
+				sealed = append(sealed, f.Data)
+			}
+		}
+	}
+	return sealed
 }
 
 // said is what was said on each stream that a peer opened for a protocol, behind its negotiation.
