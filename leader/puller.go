@@ -86,11 +86,11 @@ func (p *Puller) Run(ctx context.Context) error {
 	defer p.end()
 	for ctx.Err() == nil {
 		err := p.pull(ctx)
+		if ctx.Err() != nil { // then the receiver has stopped because everything does
+			return nil
+		}
 		if errors.Is(err, ErrStopped) {
 			return err
-		}
-		if ctx.Err() != nil {
-			return nil
 		}
 		pause := p.ended(err)
 		select {
