@@ -71,6 +71,19 @@ func newMesh(t *testing.T, peers int, link simtest.Link) *mesh {
 	return m
 }
 
+func (n *node) body(number uint64) []byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.bodies[number]
+}
+
+func (n *node) time(number uint64) (time.Time, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	at, ok := n.got[number]
+	return at, ok
+}
+
 func (m *mesh) stop() {
 	m.cancel()
 	m.group.Wait()
@@ -131,7 +144,7 @@ func TestBlocksSpreadOverStreams(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			for i, n := range m.nodes {
 				if i != number%8 {
-					require.Equal(t, body, append([]byte{}, n.bodies[uint64(number)]...), "block %d at node %d", number, i)
+					require.Equal(t, body, append([]byte{}, n.body(uint64(number))...), "block %d at node %d", number, i)
 				}
 			}
 		}
@@ -163,8 +176,9 @@ func TestMeasure(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			var last time.Duration
 			for i, n := range m.nodes[1:] {
-				require.Contains(t, n.got, uint64(k+1), "node %d", i)
-				last = max(last, n.got[uint64(k+1)].Sub(start))
+				at, ok := n.time(uint64(k + 1))
+				require.True(t, ok, "node %d", i)
+				last = max(last, at.Sub(start))
 			}
 			all = append(all, last)
 		}
