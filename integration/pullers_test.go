@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft"
+	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/leader"
 	"github.com/weft-p2p/weft/topics"
@@ -23,7 +24,7 @@ func TestPullers(t *testing.T) {
 				const orgs, blocks = 2, 10
 				n := newNet(t, lan, orgs, 3)
 				for _, p := range n.peers {
-					p.tap = &tap{}
+					p.wire, p.tap = &wire{}, &tap{}
 					p.start(weft.WithElection(leader.Timing{Pullers: pullers}))
 				}
 				time.Sleep(10 * time.Second)
@@ -72,37 +73,22 @@ func (n *testNet) first(org string) (first *testPeer) {
 	return first
 }
 
-// announced is how many announcements all running peers have published.
-func (n *testNet) announced() (count int) {
+// announced is how many announcements any peer has heard, on the topic or on the streams of the relay.
+func (n *testNet) announced() int {
 	name := topics.Name(topics.Announcements, channelName, block.HeaderHash(n.genesis.Header))
+	heard := map[string]bool{}
 	for _, p := range n.peers {
-		if p.host.Host != nil {
-			count += p.tap.published(name)
+		for _, data := range append(p.tap.messages(name), announcements(p.wire.said(relay.Protocol))...) {
+			heard[string(data)] = true
 		}
 	}
-	return count
+	return len(heard)
 }
 
-// published is how many messages on a topic went out that had not come in.
-func (t *tap) published(topic string) int {
-	others, own := map[string]bool{}, map[string]bool{}
-	for _, data := range t.messages(topic) {
-		others[string(data)] = true
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, m := range t.sent {
-		if m.GetTopic() == topic && !others[string(m.GetData())] {
-			own[string(m.GetData())] = true
-		}
-	}
-	return len(own)
-}
-
-// without is all peers but one.
-func without(peers []*testPeer, gone *testPeer) (rest []*testPeer) {
+// without are all peers but one.
+func without(peers []*testPeer, one *testPeer) (rest []*testPeer) {
 	for _, p := range peers {
-		if p != gone {
+		if p != one {
 			rest = append(rest, p)
 		}
 	}

@@ -23,7 +23,7 @@ func TestEveryPeerGetsEveryBlock(t *testing.T) {
 		loss   float64
 		within time.Duration // of the last block
 		copies float64       // of bodies: where packets are lost, what is late is repaired and comes all the same
-	}{{0, 500 * time.Millisecond, 1.1}, {0.01, 10 * time.Second, 1.2}, {0.05, 60 * time.Second, 1.8}} {
+	}{{0, 500 * time.Millisecond, 1.1}, {0.01, 10 * time.Second, 1.4}, {0.05, 60 * time.Second, 1.8}} {
 		t.Run(fmt.Sprintf("loss %g", c.loss), func(t *testing.T) {
 			if testing.Short() && c.loss > 0 {
 				t.Skip("bytes cost")
