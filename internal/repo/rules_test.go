@@ -16,7 +16,7 @@ import (
 const rulesPage = "docs/spec/fabric-rules.md"
 
 // testName matches the name of a test in backticks.
-var testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`")
+var testName = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9_]*)`")
 
 // Every rule of the table has tests, and what the table names is there.
 func TestRulesHaveTests(t *testing.T) {
@@ -38,17 +38,22 @@ func TestRulesHaveTests(t *testing.T) {
 	require.Greater(t, rules, 40)
 }
 
-// The tests that the page on the deliver client names are there.
-func TestDeliverPageNamesTests(t *testing.T) {
-	tests, page := testNames(t), "docs/spec/deliver.md"
-	named := testName.FindAllStringSubmatch(read(t, page), -1)
-	require.Greater(t, len(named), 30)
-	for _, m := range named {
-		require.True(t, tests[m[1]], "%s names %s, which is no test", page, m[1])
+// pagesOfTests are other pages that name tests.
+var pagesOfTests = []string{"SECURITY.md", "docs/security-tests.md", "docs/spec/deliver.md", "docs/spec/limits.md"}
+
+// What a page says that a test shows, a test shows.
+func TestPagesNameTests(t *testing.T) {
+	tests := testNames(t)
+	for _, page := range pagesOfTests {
+		names := testName.FindAllStringSubmatch(read(t, page), -1)
+		require.NotEmpty(t, names, page)
+		for _, m := range names {
+			require.True(t, tests[m[1]], "%s names %s, which is no test", page, m[1])
+		}
 	}
 }
 
-// testNames are the names of all tests of the tree.
+// testNames are the names of all tests and benchmarks of the tree.
 func testNames(t *testing.T) map[string]bool {
 	tests := map[string]bool{}
 	for _, f := range goFiles(t) {
