@@ -73,10 +73,7 @@ func (m *Machine) Announced(now time.Time, a Announcement) bool {
 	if a.Number+behind < m.height || a.Number >= m.height+Window {
 		return false
 	}
-	b := m.blocks[RefOf(a.Number, a.Root)]
-	if b != nil && (b.Number != a.Number || b.Root != a.Root || b.Size != a.Size) {
-		return false
-	}
+	b := m.blocks[a.Ref()]
 	if b != nil && b.announcedBy(a.From) {
 		m.crown(b, a)
 		return true
@@ -91,6 +88,7 @@ func (m *Machine) Announced(now time.Time, a Announcement) bool {
 		} else {
 			b.leaf = make([][]byte, b.tree.Count())
 		}
+		m.crown(b, a)
 		m.introduce(b, a.Targets)
 	}
 	m.announcedFirst(b, a.From)
@@ -119,7 +117,7 @@ func (m *Machine) crown(b *block, a Announcement) {
 func (m *Machine) place(a Announcement) bool {
 	roots := 0
 	for _, b := range m.blocks {
-		if b.Number != a.Number || b.Root == a.Root {
+		if b.Number != a.Number || b.ref == a.Ref() {
 			continue
 		}
 		if b.announcedBy(a.From) {
@@ -134,7 +132,7 @@ func (m *Machine) place(a Announcement) bool {
 
 // open makes the state of a root.
 func (m *Machine) open(a Announcement) *block {
-	b := &block{Announcement: a, ref: RefOf(a.Number, a.Root), tree: leaves.NewTree(a.Size, a.Root), began: m.now, lastNew: m.now}
+	b := &block{Announcement: a, ref: a.Ref(), tree: leaves.NewTree(a.Size, a.Root), began: m.now, lastNew: m.now}
 	n := b.tree.Count()
 	b.have, b.passed, b.missing = NewBitmap(n), NewBitmap(n), n
 	b.arrived = make([]time.Duration, n)
@@ -147,7 +145,10 @@ func (m *Machine) introduce(b *block, targets []Short) {
 	if b.Sealed == nil {
 		return
 	}
-	f := &Frame{Kind: Announce, Ref: b.ref, Data: b.Sealed, Proof: b.Crown}
+	f := &Frame{Kind: Announce, Ref: b.ref, Data: b.Sealed}
+	if crown, ok := b.tree.Crown(nil); ok && b.tree.Count() > 1 {
+		f.Proof = crown
+	}
 	for _, t := range targets[:min(len(targets), maxIntroduced)] {
 		if s := m.shorts[t]; s != nil && m.reached(s) && s.ID != b.From {
 			m.tell(s, f)

@@ -202,7 +202,7 @@ func (c *Channel) hand(ctx context.Context) {
 	}
 	for _, b := range done {
 		if !c.Complete(b) {
-			c.do(func(m *Machine, now time.Time) { m.Refute(now, b.Number, b.Root) })
+			c.do(func(m *Machine, now time.Time) { m.Refute(now, b.Announcement) })
 		}
 	}
 	for _, b := range lost {

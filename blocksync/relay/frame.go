@@ -10,14 +10,18 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// Ref names the body of a block on the wire: the first bytes of SHA-256 over its number, 8 bytes big-endian, and its root.
-// Bodies of two blocks may be alike.
-type Ref [8]byte
+// Ref names an announced body on the wire: the first bytes of SHA-256 over the block's number and the body's size, 8 bytes
+// big-endian each, and the root. Bodies of two blocks may be alike; whoever announces a true root with a wrong size must not
+// make true pieces look forged; and nobody may find two announcements with one name, or relays that serve the one would be
+// blamed by who holds the other.
+type Ref [16]byte
 
-// RefOf is the name of the body of a block with a root.
-func RefOf(number uint64, root [sha256.Size]byte) Ref {
-	sum := sha256.Sum256(append(binary.BigEndian.AppendUint64(nil, number), root[:]...))
-	return Ref(sum[:8])
+// RefOf is the name of the body of a block with a root and a size in bytes.
+func RefOf(number uint64, root [sha256.Size]byte, size int) Ref {
+	named := binary.BigEndian.AppendUint64(nil, number)
+	named = binary.BigEndian.AppendUint64(named, uint64(size))
+	sum := sha256.Sum256(append(named, root[:]...))
+	return Ref(sum[:16])
 }
 
 // String is the name in hexadecimal.
@@ -78,5 +82,5 @@ type Frame struct {
 
 // Size is about how many bytes the frame takes on the wire.
 func (f *Frame) Size() int {
-	return 20 + 8*(len(f.Missing)+len(f.Have)+len(f.Targets)) + len(f.Proof) + len(f.Data)
+	return 28 + 8*(len(f.Missing)+len(f.Have)+len(f.Targets)) + len(f.Proof) + len(f.Data)
 }

@@ -35,6 +35,9 @@ type Announcement struct {
 	Targets []Short
 }
 
+// Ref is the name of the announced body on the wire.
+func (a Announcement) Ref() Ref { return RefOf(a.Number, a.Root, a.Size) }
+
 // Complete is a body whose leaves are all here and fit the root. It is the caller's to check against the header, and to
 // tell Refute if it does not fit.
 type Complete struct {
@@ -197,10 +200,10 @@ func (m *Machine) Committed(now time.Time, height uint64) {
 
 // Refute says that a complete body does not fit its header: whoever announced the root has lied. The place is free for
 // others; those who announced it get no other for this number.
-func (m *Machine) Refute(now time.Time, number uint64, root [sha256.Size]byte) {
+func (m *Machine) Refute(now time.Time, a Announcement) {
 	m.now = now
-	b := m.blocks[RefOf(number, root)]
-	if b == nil || b.Root != root {
+	b := m.blocks[a.Ref()]
+	if b == nil {
 		return
 	}
 	m.release(b)

@@ -26,7 +26,7 @@ type pending struct {
 func (m *Machine) Offer(now time.Time, a Announcement, body []byte, tree *leaves.Tree) {
 	m.now = now
 	rank := m.rank(a.Root)
-	if rank == 0 && m.blocks[RefOf(a.Number, a.Root)] == nil {
+	if rank == 0 && m.blocks[a.Ref()] == nil {
 		m.Publish(now, a, body, tree)
 		return
 	}
@@ -39,8 +39,8 @@ func (m *Machine) Offer(now time.Time, a Announcement, body []byte, tree *leaves
 }
 
 // Announces says whether we have announced a block; until then others may.
-func (m *Machine) Announces(number uint64, root [sha256.Size]byte) bool {
-	b := m.blocks[RefOf(number, root)]
+func (m *Machine) Announces(ref Ref) bool {
+	b := m.blocks[ref]
 	return b != nil && b.source != nil
 }
 

@@ -54,7 +54,7 @@ func (b *blockOf) piece(mode relay.Mode, first, count int, targets ...relay.Shor
 	proof, _ := b.tree.Prove(nil, first, count)
 	size := leaves.Size(b.Size)
 	return &relay.Frame{
-		Kind: relay.Piece, Ref: relay.RefOf(b.Number, b.Root), Mode: mode, First: first, Count: count, Proof: proof, Targets: targets,
+		Kind: relay.Piece, Ref: b.Ref(), Mode: mode, First: first, Count: count, Proof: proof, Targets: targets,
 		Data: b.body[first*size : min((first+count)*size, b.Size)],
 	}
 }
@@ -184,7 +184,7 @@ func TestRootsHavePlaces(t *testing.T) {
 	require.True(t, at(2, 5001, "c", "org1"), "another number")
 	require.False(t, at(relay.Window+1, 1, "e", "org3"), "beyond the window")
 
-	p.Refute(p.now, 1, newBlock(1, 5000, "a").Root)
+	p.Refute(p.now, newBlock(1, 5000, "a").Announcement)
 	require.True(t, at(1, 5003, "e", "org1"), "a root that failed frees its place")
 	require.False(t, at(1, 5004, "a", "org1"), "but not for who announced it")
 }
@@ -193,7 +193,7 @@ func TestCancelNamesItsTargets(t *testing.T) {
 	p, b := play(t), newBlock(1, 100_000, "a")
 	p.Announced(p.now, b.Announcement)
 	p.Receive(p.now, "a", b.piece(relay.Relay, 4, 4))
-	cancel := &relay.Frame{Kind: relay.Cancel, Ref: relay.RefOf(b.Number, b.Root), Missing: relay.NewBitmap(b.tree.Count()), Targets: []relay.Short{relay.ShortOf("c")}}
+	cancel := &relay.Frame{Kind: relay.Cancel, Ref: b.Ref(), Missing: relay.NewBitmap(b.tree.Count()), Targets: []relay.Short{relay.ShortOf("c")}}
 	cancel.Missing.Set(4)
 	p.Receive(p.now, "d", cancel)
 	require.Equal(t, 1, p.pieces("b"), "only an announcer cancels")
@@ -210,7 +210,7 @@ func TestWhoCannotJudgeIsExcused(t *testing.T) {
 		before[id] = p.pieces(id)
 		require.Positive(t, before[id])
 	}
-	p.Receive(p.now, "b", &relay.Frame{Kind: relay.Unready, Ref: relay.RefOf(b.Number, b.Root)})
+	p.Receive(p.now, "b", &relay.Frame{Kind: relay.Unready, Ref: b.Ref()})
 	p.pass(50 * time.Millisecond)
 	moved := 0
 	for _, id := range []peer.ID{"a", "c", "d", "e"} {
@@ -228,7 +228,7 @@ func TestNextKeepsItsOrder(t *testing.T) {
 	for _, id := range []peer.ID{"b", "c", "d", "e"} {
 		p.sent(id)
 	}
-	want := &relay.Frame{Kind: relay.Want, Ref: relay.RefOf(b.Number, b.Root), Missing: relay.NewBitmap(b.tree.Count()), Have: relay.NewBitmap(b.tree.Count())}
+	want := &relay.Frame{Kind: relay.Want, Ref: b.Ref(), Missing: relay.NewBitmap(b.tree.Count()), Have: relay.NewBitmap(b.tree.Count())}
 	for i := range b.tree.Count() {
 		want.Missing.Set(i)
 	}
@@ -262,7 +262,7 @@ func TestSlowPeerLosesOldBlocksOnly(t *testing.T) {
 		bytes += f.Size()
 		if f.Kind == relay.Piece {
 			for number := range uint64(20) {
-				if f.Ref == relay.RefOf(number+1, newBlock(number+1, 1_000_000, "a").Root) {
+				if f.Ref == newBlock(number+1, 1_000_000, "a").Ref() {
 					oldest = min(oldest, int(number+1))
 				}
 			}
@@ -303,7 +303,7 @@ func TestWhoeverComplainsGetsBoundedCopies(t *testing.T) {
 	p, b := play(t), newBlock(1, 100_000, "me")
 	p.Publish(p.now, b.Announcement, b.body, b.tree)
 	p.sent("a")
-	want := &relay.Frame{Kind: relay.Want, Ref: relay.RefOf(b.Number, b.Root), Missing: relay.NewBitmap(b.tree.Count()), Have: relay.NewBitmap(b.tree.Count())}
+	want := &relay.Frame{Kind: relay.Want, Ref: b.Ref(), Missing: relay.NewBitmap(b.tree.Count()), Have: relay.NewBitmap(b.tree.Count())}
 	for i := range b.tree.Count() {
 		want.Missing.Set(i)
 	}
@@ -347,4 +347,36 @@ func TestUnreachedMembersAreLeftToABuddy(t *testing.T) {
 	buddy.Receive(buddy.now, "b", c.piece(relay.Final, 4, 4, relay.ShortOf("e")))
 	require.Equal(t, 1, buddy.pieces("e"))
 	require.Zero(t, buddy.pieces("d"))
+}
+
+// TestTrueRootWithAWrongSize: who announces a block with its root and another size gets a place of its own; true pieces fit
+// the true announcement whoever was first, and nobody who brings them is blamed.
+func TestTrueRootWithAWrongSize(t *testing.T) {
+	p, b := play(t), newBlock(1, 100_000, "a")
+	lie := b.Announcement
+	lie.From, lie.Size = "e", b.Size+1
+	require.True(t, p.Announced(p.now, lie))
+	require.True(t, p.Announced(p.now, b.Announcement))
+	for i := range b.tree.Count() {
+		p.Receive(p.now, []peer.ID{"b", "c", "d"}[i%3], b.piece(relay.Final, i, 1))
+	}
+	done := p.Take()
+	require.Empty(t, done.Forged)
+	require.Len(t, done.Complete, 1)
+	require.Equal(t, b.body, done.Complete[0].Body)
+}
+
+// TestFalseCrownIsNotPassedOn: what an announcer says of the crown is held against the root before others hear it from us.
+func TestFalseCrownIsNotPassedOn(t *testing.T) {
+	for name, crown := range map[string][]byte{"false": make([]byte, 64*16), "none": nil} {
+		p, b := play(t), newBlock(1, 100_000, "a")
+		b.Crown, b.Targets = crown, []relay.Short{relay.ShortOf("b"), relay.ShortOf("c")}
+		require.True(t, p.Announced(p.now, b.Announcement))
+		for _, id := range []peer.ID{"b", "c"} {
+			got := p.sent(id)
+			require.Len(t, got, 1, name)
+			require.Equal(t, relay.Announce, got[0].Kind)
+			require.Empty(t, got[0].Proof, name)
+		}
+	}
 }

@@ -51,11 +51,11 @@ func (m *Machine) Publish(now time.Time, a Announcement, body []byte, tree *leav
 // whole makes or completes the state of a block that we have.
 func (m *Machine) whole(a Announcement, body []byte, tree *leaves.Tree) *block {
 	a.From, a.Org = m.Self, m.Org
-	b := m.blocks[RefOf(a.Number, a.Root)]
+	b := m.blocks[a.Ref()]
 	if b == nil {
 		b = m.open(a)
 	}
-	if b.Number != a.Number || b.Root != a.Root || b.Size != a.Size || b.refuted {
+	if b.refuted {
 		return nil
 	}
 	if !b.done {

@@ -323,7 +323,7 @@ func TestLeadersAgreeWhoSpreads(t *testing.T) {
 			if number == 4 {
 				dead = 0
 				for i := range 4 {
-					if s.Peers[i].Announces(b.Number, b.Root) {
+					if s.Peers[i].Announces(b.Ref()) {
 						dead = i
 					}
 				}

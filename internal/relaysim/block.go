@@ -62,7 +62,7 @@ func (s *Sim) Offer(i int, b *Block) {
 	}
 	p, a := s.Peers[i], s.seal(i, b)
 	p.Machine.Offer(s.time(), a, b.Body, b.Tree)
-	if p.Announces(b.Number, b.Root) {
+	if p.Announces(b.Ref()) {
 		s.gossip(a.Sealed)
 	}
 	p.has(b.Number)

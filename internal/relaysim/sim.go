@@ -187,7 +187,7 @@ func (p *Peer) act() {
 func (p *Peer) complete(c relay.Complete) {
 	if p.OnComplete != nil && !p.OnComplete(c) {
 		p.Refuted++
-		p.Refute(p.sim.time(), c.Number, c.Root)
+		p.Refute(p.sim.time(), c.Announcement)
 		return
 	}
 	p.has(c.Number)
