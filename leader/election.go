@@ -92,6 +92,7 @@ type Election struct {
 	lag     stall     // of our own height, far behind
 	still   stall     // of our own height, behind at all
 
+	born    time.Time // of the first Step
 	met     bool      // there was somebody else once
 	led     bool      // somebody has led
 	arrived time.Time // when the view last gained somebody, or a claim went stale
@@ -111,6 +112,9 @@ func NewElection(t Timing) (*Election, error) {
 // decision before. A now before that of an earlier Step counts as that one.
 func (e *Election) Step(now time.Time, in Input) Decision {
 	e.clock.start(now)
+	if e.steps == 0 {
+		e.born = e.clock.now
+	}
 	if e.steps == 0 || in.Joining { // whom we find is about to come
 		e.arrived = e.clock.now
 	}

@@ -14,16 +14,17 @@ type runner struct {
 	id     peer.ID
 	height uint64
 	out    bool      // is to let others try, or cannot pull
+	green  bool      // had not been here for long when the lead became free
 	gave   time.Time // when it last gave up; zero: never, or long ago
 }
 
-// rank returns how many are better than we, without those who lead already. The order is: who has not given up just now, who is not far behind the best of those, who has not
-// given up for the longest time, lowest bytes of the peer ID.
+// rank returns how many are better than we, without those who lead already. The order is: who has not given up just now, who is not far behind the best of those, who has
+// not come just before the lead became free, who has not given up for the longest time, lowest bytes of the peer ID.
 func (e *Election) rank(in Input, peers, claims []candidate) (ahead int) {
-	self := runner{in.Self, in.Height, e.retired(in), e.recent(e.gave)}
+	self := runner{in.Self, in.Height, e.retired(in), e.green(e.born), e.recent(e.gave)}
 	field := []runner{self}
 	for _, p := range peers {
-		field = append(field, runner{p.ID, p.Height, e.passed(p), e.recent(p.gave)})
+		field = append(field, runner{p.ID, p.Height, e.passed(p), e.green(p.came), e.recent(p.gave)})
 	}
 	best := e.best(field)
 	for _, r := range field {
@@ -54,6 +55,7 @@ func (e *Election) better(a, b runner, best uint64) bool {
 	return cmp.Or(
 		compareBool(a.out, b.out),
 		compareBool(e.behind(a.height, best), e.behind(b.height, best)),
+		compareBool(a.green, b.green),
 		a.gave.Compare(b.gave),
 		cmp.Compare(a.id, b.id),
 	) < 0
@@ -75,6 +77,14 @@ func compareBool(a, b bool) int {
 func (e *Election) behind(height, of uint64) bool {
 	return of > height && of-height > e.t.MaxLag
 }
+
+// acquaintance is how long a newcomer may need to be connected to the leader that it hears of: the two seconds for which one of two hosts
+// leaves the dialing to the other, and handshakes. Whoever is not connected does not see a connection break, and believes a dead leader's
+// last heartbeat for as long as heartbeats are believed. Nobody should wait for it.
+const acquaintance = 5 * time.Second
+
+// green reports whether who came then had not been here for long when the lead became free.
+func (e *Election) green(came time.Time) bool { return e.without.Before(came.Add(acquaintance)) }
 
 // retired reports whether others should lead rather than we.
 func (e *Election) retired(in Input) bool { return !in.CanPull || e.rests(e.gave) }

@@ -13,6 +13,7 @@ import (
 // sight is what an election remembers of another peer.
 type sight struct {
 	step  uint64    // the latest Step that saw it
+	came  time.Time // since when each Step has seen it
 	alive bool      // its heartbeat was fresh then
 	leads bool      // what it claimed then
 	idle  time.Time // the latest heartbeat without the claim; zero: none
@@ -64,14 +65,14 @@ func (e *Election) sight(in Input, p Candidate) *sight {
 	}
 	s := e.seen[p.ID]
 	if s == nil {
-		s = &sight{}
+		s = &sight{came: e.clock.now}
 		e.seen[p.ID] = s
 	}
 	if s.step == e.steps {
 		return nil
 	}
 	if s.step != e.steps-1 { // it was away
-		s.alive, s.stuck, s.rival = false, time.Time{}, time.Time{}
+		s.came, s.alive, s.stuck, s.rival = e.clock.now, false, time.Time{}, time.Time{}
 		s.lag, s.still, s.holds = stall{}, stall{}, stall{}
 	}
 	s.step = e.steps
@@ -86,13 +87,15 @@ func (s *sight) note(p Candidate) {
 	s.leads = p.Leads
 }
 
-// live reports whether the peer's heartbeat is fresh, and notes arrivals. A leader whose heartbeats stay away may only be late: that is worth
+// live reports whether the peer's heartbeat is fresh, and notes arrivals: unless we rank before newcomers anyway. A leader whose heartbeats stay away may only be late: that is worth
 // waiting a moment, as for a newcomer, and it is looked at again soon: nobody may tell us of a heartbeat that says the same as before.
 func (e *Election) live(p Candidate, s *sight) bool {
 	alive, before := !e.clock.past(e.stale(p)), s.alive
 	switch {
 	case alive && !before:
-		e.arrived, e.met = e.clock.now, true
+		if e.met = true; !e.led || e.clock.now.Before(e.born.Add(acquaintance)) {
+			e.arrived = e.clock.now
+		}
 	case !alive && before && p.Leads:
 		e.arrived = e.clock.now
 	}

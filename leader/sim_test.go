@@ -43,11 +43,13 @@ type change struct {
 }
 
 const (
-	interval = 5 * time.Second
-	minGap   = 200 * time.Millisecond
-	grace    = 500 * time.Millisecond // of the keeper with a connection that was lost
-	expiry   = 25 * time.Second
-	patience = 10 * time.Second // of the caller with its source before CanPull turns false
+	interval   = 5 * time.Second
+	minGap     = 200 * time.Millisecond
+	grace      = 500 * time.Millisecond // of the keeper with a connection that was lost
+	expiry     = 25 * time.Second
+	acquaint   = 2 * time.Second  // how long a newcomer may leave the dialing to the other one
+	unanswered = 5 * time.Second  // a dial to a machine that is gone
+	patience   = 10 * time.Second // of the caller with its source before CanPull turns false
 )
 
 func newSim(t testing.TB, seed uint64, nodes int) *sim {

@@ -16,6 +16,7 @@ type simNode struct {
 	*sim
 	id       int
 	name     peer.ID
+	started  time.Duration
 	life     int // grows with each start and crash, so that events of an earlier life are void
 	up       bool
 	side     int // nodes of different sides do not hear each other
@@ -42,6 +43,7 @@ func (n *simNode) start() {
 	election, err := leader.NewElection(n.timing)
 	require.NoError(n.t, err)
 	n.life++
+	n.started = n.now
 	n.up, n.election, n.view, n.decision = true, election, make([]leader.Candidate, len(n.nodes)), leader.Decision{}
 	n.gap, n.poked, n.urgent, n.beaten, n.failing, n.due = minGap, false, false, n.now-time.Hour, -1, false
 	n.look()
@@ -51,13 +53,38 @@ func (n *simNode) start() {
 // crash ends a process. When its machine is still there, its connections are seen to break.
 func (n *simNode) crash(silently bool) {
 	n.life++
+	said := n.word()
 	n.up, n.decision = false, leader.Decision{}
 	n.record()
 	for _, o := range n.nodes {
-		if !silently {
+		switch {
+		case n.now < o.started+acquaint:
+			n.haunt(o, said)
+		case !silently:
 			o.lose(n)
 		}
 	}
+}
+
+// haunt brings a newcomer our last word when we are dead, as those who passed it on do. It has no connection to us that could break, and
+// dials us in vain.
+func (n *simNode) haunt(o *simNode, said leader.Candidate) {
+	life := n.life
+	o.later(n.uniform(n.delay), func() {
+		if n.life == life {
+			o.hear(n.id, said)
+		}
+	})
+	o.later(unanswered, func() {
+		if n.life == life {
+			o.remove(n.id)
+		}
+	})
+}
+
+// word is what our heartbeat says.
+func (n *simNode) word() leader.Candidate {
+	return leader.Candidate{ID: n.name, Height: n.height, Leads: n.decision.Lead, Near: !n.far}
 }
 
 func (n *simNode) lose(o *simNode) {
@@ -190,7 +217,7 @@ func (n *simNode) tell() {
 		n.gap = minGap
 	}
 	n.poked, n.urgent, n.beaten = false, false, n.now
-	claim := leader.Candidate{ID: n.name, Height: n.height, Leads: n.decision.Lead, Near: !n.far}
+	claim := n.word()
 	life := n.life
 	for _, o := range n.nodes {
 		if o == n || !o.up || o.side != n.side || n.rand.Float64() < n.loss {
