@@ -25,14 +25,15 @@ const channelName = "weftchannel"
 type testNet struct {
 	*simtest.Net
 	*ordering
-	t       *testing.T
-	log     *slog.Logger
-	orgs    []*devnet.Org
-	client  *devnet.Node
-	genesis *common.Block
-	random  *rand.Rand
-	peers   []*testPeer
-	sockets *sockets // in place of Net, for what is measured in real time; nil otherwise
+	t          *testing.T
+	log        *slog.Logger
+	orgs       []*devnet.Org
+	client     *devnet.Node
+	genesis    *common.Block
+	random     *rand.Rand
+	peers      []*testPeer
+	heartbeats sync.Map // IDs of heartbeats on pubsub
+	sockets    *sockets // in place of Net, for what is measured in real time; nil otherwise
 }
 
 // newNet makes a network; no peer runs yet. Peers are numbered through all organizations: org o's are o*peers and on.

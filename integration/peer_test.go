@@ -137,7 +137,10 @@ func (p *testPeer) newHost() host {
 }
 
 func (p *testPeer) listener() listener {
-	return listener{traffic: p.traffic, announcements: topics.Name(topics.Announcements, channelName, block.HeaderHash(p.net.genesis.Header))}
+	return listener{
+		traffic: p.traffic, heartbeats: &p.net.heartbeats,
+		announcements: topics.Name(topics.Announcements, channelName, block.HeaderHash(p.net.genesis.Header)),
+	}
 }
 
 // bootstrap are the addresses that a peer starts from.

@@ -3,6 +3,7 @@
 package integration_test
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -11,6 +12,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/weft-p2p/weft/internal/reference"
+	"github.com/weft-p2p/weft/topics"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -20,24 +23,52 @@ type traffic struct {
 
 	mu         sync.Mutex // guards all below
 	in         map[protocol.ID]int64
-	heartbeats int64 // bytes of messages on other topics than that of announcements
+	heartbeats int64 // bytes of what pubsub says of other topics than that of announcements
 }
 
-// listener counts messages by topic as they come in.
+// listener takes what pubsub says of heartbeats apart from what it says of blocks, as it comes in.
 type listener struct {
 	tracer
 	traffic       *traffic
-	announcements string // a topic
+	announcements string    // a topic
+	heartbeats    *sync.Map // IDs of all messages on other topics, of all peers
 }
 
+// RecvRPC leaves an RPC out of what is counted as spreading blocks if all of it is about heartbeats: they, offers of them, and
+// what not to send of them.
 func (l listener) RecvRPC(rpc *pubsub.RPC) {
+	blocks := false
 	for _, m := range rpc.GetPublish() {
-		if m.GetTopic() != l.announcements {
-			l.traffic.mu.Lock()
-			l.traffic.heartbeats += int64(proto.Size(m))
-			l.traffic.mu.Unlock()
+		if m.GetTopic() == l.announcements {
+			blocks = true
+		} else {
+			l.heartbeats.Store(topics.MessageID(m), true)
 		}
 	}
+	for _, offer := range rpc.GetControl().GetIhave() {
+		blocks = blocks || offer.GetTopicID() == l.announcements
+	}
+	for _, not := range rpc.GetControl().GetIdontwant() {
+		blocks = blocks || !l.known(not.GetMessageIDs())
+	}
+	for _, wish := range rpc.GetControl().GetIwant() {
+		blocks = blocks || !l.known(wish.GetMessageIDs())
+	}
+	if blocks {
+		return
+	}
+	size := proto.Size(&rpc.RPC)
+	l.traffic.mu.Lock()
+	defer l.traffic.mu.Unlock()
+	l.traffic.heartbeats += int64(size + protowire.SizeVarint(uint64(size)))
+}
+
+// known says whether messages with these IDs are heartbeats: whoever speaks of one has heard it.
+func (l listener) known(ids []string) bool {
+	return !slices.ContainsFunc(ids, func(id string) bool {
+		_, ok := l.heartbeats.Load(id)
+		return !ok
+	})
 }
 
 func (listener) DeliverMessage(*pubsub.Message) {}
