@@ -43,9 +43,9 @@ func TestPeersHaveIdentitiesAndTheirOwnPorts(t *testing.T) {
 		folder, id, mspID string
 		bootstrap         []string
 	}{
-		{"org1-peer0", "peer0.org1.example.com", "Org1MSP", nil},
+		{"org1-peer0", "peer0.org1.example.com", "Org1MSP", []string{"127.0.0.1:7062"}},
 		{"org1-peer1", "peer1.org1.example.com", "Org1MSP", []string{"127.0.0.1:7061"}},
-		{"org2-peer0", "peer0.org2.example.com", "Org2MSP", nil},
+		{"org2-peer0", "peer0.org2.example.com", "Org2MSP", []string{"127.0.0.1:7064"}},
 		{"org2-peer1", "peer1.org2.example.com", "Org2MSP", []string{"127.0.0.1:7063"}},
 	} {
 		t.Run(want.folder, func(t *testing.T) {

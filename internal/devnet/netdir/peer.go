@@ -40,17 +40,13 @@ type operationsSettings struct {
 
 // settings are those of a peer whose identity lies in crypto, relative to its folder.
 func (w *writer) settings(m Member, org *devnet.Org, name, crypto string) peerSettings {
-	s := peerSettings{
+	return peerSettings{
 		Peer: stockSettings{ID: name, LocalMSPID: org.MSPID, MSPConfigPath: filepath.Join(crypto, "msp"), FileSystemPath: dataDir},
 		Weft: weftSettings{
 			ListenAddresses: multiaddrs(m.Address), Endpoint: m.Address, ExternalEndpoint: m.Address,
-			Operations: operationsSettings{ListenAddress: m.Operations},
+			Bootstrap: w.plan.waysIn(m), Operations: operationsSettings{ListenAddress: m.Operations},
 		},
 	}
-	if m.Index > 0 {
-		s.Weft.Bootstrap = []string{w.plan.first(m.Org).Address}
-	}
-	return s
 }
 
 // multiaddrs are TCP and QUIC on host:port.

@@ -91,8 +91,19 @@ func (p Plan) Members() []Member {
 	return all
 }
 
-// first is the first peer of an organization: its anchor, and where its other peers find the organization.
+// first is the first peer of an organization: its anchor.
 func (p Plan) first(org int) Member { return p.Members()[org*p.Peers] }
+
+// waysIn are the addresses of the first two others of a peer's organization. One would do, until it dies before it has introduced those who
+// know nobody else.
+func (p Plan) waysIn(of Member) (addrs []string) {
+	for _, m := range p.Members() {
+		if m.Org == of.Org && m.Index != of.Index && len(addrs) < 2 {
+			addrs = append(addrs, m.Address)
+		}
+	}
+	return addrs
+}
 
 // OrdererAddress is host:port of the ordering service.
 func (p Plan) OrdererAddress() string { return local(p.OrdererPort) }
