@@ -116,9 +116,13 @@ func (s served) Read(number uint64, buf []byte) ([]byte, error) {
 
 // orderersConfig is how we talk to the orderers of a channel.
 func (c *Channel) orderersConfig(j *joinConfig) deliver.Config {
+	ahead := c.ahead
+	if j.deliver.Simple {
+		ahead = nil
+	}
 	return deliver.Config{
 		Channel: c.id, Signer: c.node.signer, ClientCert: j.tlsClient, Dial: j.dial, Log: c.node.logger("leader"), Overrides: j.deliver.Overrides,
 		ConnTimeout: j.deliver.ConnTimeout, KeepaliveInterval: j.deliver.KeepaliveInterval, KeepaliveTimeout: j.deliver.KeepaliveTimeout,
-		Endpoints: func() []channelconfig.Endpoint { return c.sync.Position().Bundle.Endpoints() }, Verifier: c.ahead,
+		Endpoints: func() []channelconfig.Endpoint { return c.sync.Position().Bundle.Endpoints() }, Verifier: ahead,
 	}
 }

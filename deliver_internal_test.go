@@ -153,3 +153,13 @@ func TestServingNodeNoticesThatItIsBehind(t *testing.T) {
 		require.NoError(t, stuck())
 	})
 }
+
+// TestSimplePolicy: peer.deliveryclient.policy decides whether headers of other orderers are read.
+func TestSimplePolicy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newDeliverPair(t)
+		c := p.join(p.a)
+		require.NotNil(t, c.orderersConfig(&joinConfig{}).Verifier)
+		require.Nil(t, c.orderersConfig(&joinConfig{deliver: Deliver{Simple: true}}).Verifier)
+	})
+}

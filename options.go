@@ -190,6 +190,9 @@ type Deliver struct {
 	// Censorship is for how long an orderer may not bring a block whose header others have shown; then the next one is
 	// asked: peer.deliveryclient.blockCensorshipTimeoutKey, 30 s.
 	Censorship time.Duration
+	// Simple has blocks come from one orderer and no headers from others on BFT channels: peer.deliveryclient.policy is simple. Who withholds
+	// blocks is then found out by what members have alone.
+	Simple bool
 }
 
 // WithDeliver changes how a leader talks to the ordering service.

@@ -96,6 +96,7 @@ type Deliver struct {
 	ConnTimeout                 time.Duration // 3 s
 	KeepaliveInterval           time.Duration // 60 s
 	KeepaliveTimeout            time.Duration // 20 s
+	Policy                      string        // on BFT channels: "cluster", also "": headers come from other orderers; "simple": they do not
 
 	AddressOverrides []AddressOverride
 

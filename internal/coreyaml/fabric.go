@@ -38,7 +38,6 @@ var sections = []section{
 	{"peer", "localMspType", "weft knows the type bccsp"},
 	{"peer", "client.connTimeout connectiontimeout", "they are of Fabric's command line"},
 	{"peer.deliveryclient", "blockGossipEnabled", "the blocks that a leader pulls always go to the others"},
-	{"peer.deliveryclient", "policy", "the headers of a BFT channel always come from several orderers"},
 	{"peer", "profile.enabled profile.listenAddress", "weft has no profiling listener"},
 	{"peer", "handlers.* validatorPoolSize", "weft does not validate transactions"},
 	{"peer.discovery", "enabled authCacheEnabled authCacheMaxSize authCachePurgeRetentionRatio orgMembersAllowedAccess", "weft serves no clients"},

@@ -126,6 +126,7 @@ func (d *draft) deliverFields() map[string]setter {
 		"peer.deliveryclient.minimalReconnectInterval":    duration(&d.Deliver.MinimalReconnectInterval),
 		"peer.deliveryclient.blockCensorshipTimeoutKey":   duration(&d.Deliver.BlockCensorshipTimeout),
 		"peer.deliveryclient.connTimeout":                 duration(&d.Deliver.ConnTimeout),
+		"peer.deliveryclient.policy":                      oneOf(&d.Deliver.Policy, "cluster", "simple"),
 		"peer.deliveryclient.addressOverrides":            d.addressOverrides,
 		"peer.keepalive.deliveryClient.interval":          duration(&d.Deliver.KeepaliveInterval),
 		"peer.keepalive.deliveryClient.timeout":           duration(&d.Deliver.KeepaliveTimeout),

@@ -37,6 +37,7 @@ func TestInvalid(t *testing.T) {
 		want      []string // all in the message
 	}{
 		"duration without unit": {"peer: {gossip: {aliveTimeInterval: 5}}", "", []string{"peer.gossip.aliveTimeInterval", `"5"`, "line 1", "5s"}},
+		"policy of no client":   {"peer: {deliveryclient: {policy: quorum}}", "", []string{"peer.deliveryclient.policy", `"quorum"`, "cluster, simple"}},
 		"duration in words":     {"", "CORE_PEER_DELIVERYCLIENT_CONNTIMEOUT=soon", []string{"peer.deliveryclient.connTimeout", `"soon"`, "CORE_PEER_DELIVERYCLIENT_CONNTIMEOUT", "500ms"}},
 		"negative duration":     {"peer: {gossip: {election: {leaderAliveThreshold: -1s}}}", "", []string{"leaderAliveThreshold", `"-1s"`}},
 		"election's own key":    {"weft: {election: {settle: soon}}", "", []string{"weft.election.settle", `"soon"`}},

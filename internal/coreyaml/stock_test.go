@@ -63,6 +63,13 @@ func TestEveryKeyOfFabric(t *testing.T) {
 	}
 }
 
+// The key decides on BFT channels, so it is no note.
+func TestDeliveryPolicy(t *testing.T) {
+	c := mustLoad(t, "", "CORE_PEER_DELIVERYCLIENT_POLICY=simple")
+	require.Equal(t, "simple", c.Deliver.Policy)
+	require.Empty(t, c.Notes)
+}
+
 func TestDefaults(t *testing.T) {
 	c := mustLoad(t, "")
 	require.Equal(t, coreyaml.Dynamic, c.LeaderMode())

@@ -43,7 +43,7 @@ func joinOptions(core *coreyaml.Config) ([]weft.JoinOption, error) {
 		weft.WithDeliver(weft.Deliver{
 			ConnTimeout: core.Deliver.ConnTimeout, KeepaliveInterval: core.Deliver.KeepaliveInterval,
 			KeepaliveTimeout: core.Deliver.KeepaliveTimeout, Overrides: overrides, GiveUp: core.Deliver.ReconnectTotalTimeThreshold,
-			Censorship: core.Deliver.BlockCensorshipTimeout,
+			Censorship: core.Deliver.BlockCensorshipTimeout, Simple: core.Deliver.Policy == "simple",
 		}),
 		weft.WithDeliverBackoff(leader.Backoff{Min: min(cmp.Or(core.Deliver.MinimalReconnectInterval, leader.DefaultMinBackoff), longest), Max: longest}),
 	)

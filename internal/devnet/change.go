@@ -97,6 +97,24 @@ func SetBatchSize(size *orderer.BatchSize) Change {
 	}
 }
 
+// SetConsensusState takes the ordering service into maintenance, or back to normal.
+func SetConsensusState(state orderer.ConsensusType_State) Change {
+	return func(channel *common.ConfigGroup) error {
+		group, err := subgroup(channel, ordererGroup)
+		if err != nil {
+			return err
+		}
+		consensus := &orderer.ConsensusType{}
+		if err := readValue(group, consensusKey, consensus); err != nil {
+			return err
+		}
+		consensus.State = state
+		b := editGroup(group)
+		b.value(consensusKey, consensus)
+		return b.err
+	}
+}
+
 func subgroup(group *common.ConfigGroup, key string) (*common.ConfigGroup, error) {
 	if child := group.GetGroups()[key]; child != nil {
 		return child, nil

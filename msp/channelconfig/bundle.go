@@ -97,6 +97,12 @@ func (b *Bundle) Consenters() []*common.Consenter { return b.orderer.consenters.
 // ConsensusType returns "etcdraft" or "BFT", as the configuration says it.
 func (b *Bundle) ConsensusType() string { return b.orderer.consensus.GetType() }
 
+// Maintenance reports whether the ordering service is in maintenance: then only its own organizations may read from it and write to it, so
+// that its consensus type can be changed (Fabric's rule).
+func (b *Bundle) Maintenance() bool {
+	return b.orderer.consensus.GetState() == orderer.ConsensusType_STATE_MAINTENANCE
+}
+
 // BatchSize returns the limits that orderers cut blocks by.
 func (b *Bundle) BatchSize() *orderer.BatchSize { return b.orderer.batchSize }
 

@@ -16,6 +16,7 @@ import (
 const (
 	PolicyReaders            = pathChannel + "/Readers"
 	PolicyApplicationReaders = pathApplication + "/Readers"
+	PolicyOrdererReaders     = pathOrderer + "/Readers"
 	PolicyBlockValidation    = pathOrderer + "/" + blockValidation
 )
 

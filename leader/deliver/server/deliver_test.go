@@ -163,6 +163,37 @@ func TestPeerServiceFollowsTheACLs(t *testing.T) {
 	})
 }
 
+// TestMaintenance: while the ordering service is in maintenance, its organizations alone may read as from an orderer; a stream that others
+// have open ends. What serves events goes on.
+func TestMaintenance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChain(t, 2)
+		s := serve(t, c, c.config())
+		follower := s.deliver(t)
+		require.NoError(t, follower.Send(c.request(forever(0))))
+		synctest.Wait()
+		c.configure(t, devnet.SetConsensusState(orderer.ConsensusType_STATE_MAINTENANCE))
+		numbers, got, err := receive(follower)
+		require.NoError(t, err)
+		require.Equal(t, common.Status_FORBIDDEN, got)
+		require.Equal(t, []uint64{0, 1}, numbers, "not even the block that says so")
+		service := orderertest.Enroll(t, c.net.Ordering, "orderer7", devnet.Orderer)
+		ask := func(signer *devnet.Node) common.Status {
+			stream := s.deliver(t)
+			require.NoError(t, stream.Send(c.request(seek(newest(), newest()), by(signer))))
+			_, got, err := receive(stream)
+			require.NoError(t, err)
+			return got
+		}
+		require.Equal(t, common.Status_FORBIDDEN, ask(c.net.Peer))
+		require.Equal(t, success, ask(service))
+		_, got = deliverFromPeer(t, s, false, c.request(seek(newest(), newest()), by(c.net.Peer)))
+		require.Equal(t, success, got, "the peer's service")
+		c.configure(t, devnet.SetConsensusState(orderer.ConsensusType_STATE_NORMAL))
+		require.Equal(t, success, ask(c.net.Peer))
+	})
+}
+
 // deliverFromPeer asks the peer's service once.
 func deliverFromPeer(t *testing.T, s served, filtered bool, e *common.Envelope) (answers []*peer.DeliverResponse, status common.Status) {
 	t.Helper()

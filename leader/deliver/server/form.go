@@ -49,7 +49,7 @@ func (f form) shape(i item) (message any, err error) {
 
 // fromOrderer is orderer.AtomicBroadcast/Deliver: blocks as the orderers made them.
 var fromOrderer = form{
-	policy: func(*channelconfig.Bundle) string { return channelconfig.PolicyReaders },
+	policy: ordererReaders,
 	status: func(s common.Status) proto.Message {
 		return &orderer.DeliverResponse{Type: &orderer.DeliverResponse_Status{Status: s}}
 	},
@@ -90,6 +90,15 @@ var fromPeerFiltered = form{
 		}
 		return &peer.DeliverResponse{Type: &peer.DeliverResponse_FilteredBlock{FilteredBlock: filtered}}, nil
 	},
+}
+
+// ordererReaders is the policy of an orderer: its own organizations' while it is in maintenance, as orderers do it. So a peer that pulls
+// here sees what it would see there.
+func ordererReaders(b *channelconfig.Bundle) string {
+	if b.Maintenance() {
+		return channelconfig.PolicyOrdererReaders
+	}
+	return channelconfig.PolicyReaders
 }
 
 // acl is the policy of a peer's resource. The default is Fabric's.
