@@ -17,8 +17,8 @@ type handle struct {
 	closed  bool
 }
 
-// readAt reads from the segment file at path.
-func (h *handle) readAt(path string, segment uint64, p []byte, offset int64) (int, error) {
+// readAt reads from a segment file in dir.
+func (h *handle) readAt(dir string, segment uint64, p []byte, offset int64) (int, error) {
 	h.mu.Lock()
 	kept := h.file
 	if h.segment != segment {
@@ -30,7 +30,7 @@ func (h *handle) readAt(path string, segment uint64, p []byte, offset int64) (in
 			return n, err
 		}
 	}
-	f, err := os.Open(path)
+	f, err := os.Open(segmentPath(dir, segment))
 	if err != nil {
 		return 0, err
 	}

@@ -121,19 +121,18 @@ func (l *Ledger) lookup(bucket string, s sum) (uint64, bool, error) {
 
 // read returns the block at a location after checking its frame, in buf if that has room.
 func (l *Ledger) read(n uint64, loc location, buf []byte) ([]byte, error) {
-	path := segmentPath(l.dir, loc.segment)
 	size := headerSize + int(loc.length)
 	frame := slices.Grow(buf[:0], size)[:size]
-	_, err := l.reading.readAt(path, loc.segment, frame, loc.offset)
+	_, err := l.reading.readAt(l.dir, loc.segment, frame, loc.offset)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, corrupt(path, loc.offset, "the segment file is missing")
+		return nil, corrupt(segmentPath(l.dir, loc.segment), loc.offset, "the segment file is missing")
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	h, ok := l.mark.header(frame)
 	if err != nil || !ok || h.number != n || h.length != loc.length || h.crc != checksum(frame) {
-		return nil, corrupt(path, loc.offset, fmt.Sprintf("block %d is damaged", n))
+		return nil, corrupt(segmentPath(l.dir, loc.segment), loc.offset, fmt.Sprintf("block %d is damaged", n))
 	}
 	return frame[headerSize:], nil
 }

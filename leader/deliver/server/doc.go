@@ -10,7 +10,8 @@
 //	listener -> connection limit -> TLS -> one stream: receive request -> check -> for each number: await -> judge -> read -> writer
 //	                                                                                      Look, Read of Chain ^
 //
-// Each stream has its own writer, and at most three blocks in memory. A client that does not read is disconnected; it holds up nobody
+// Each stream has its own writer, and at most three blocks in memory, or six small ones. A client that does not read is disconnected; it
+// holds up nobody
 // else. All limits are in [Limits]. docs/spec/deliver.md has the statuses.
 //
 // A [Relay] decides what is passed on to real orderers: no node that serves blocks is an open relay.
