@@ -157,8 +157,8 @@ var forgedHeartbeats = []forgedMessage{
 		return h.sealedAs(membership.Purpose, h.net.topicNames()[2], h.beaten(h.beat()))
 	}},
 	{"a sequence that goes back", false, ignored, nil, func(h *hat) []byte {
-		if h.sequence < 1<<40 { // nobody can object to a leap
-			h.sequence = 1 << 40
+		if h.sequence.Load() < 1<<40 { // nobody can object to a leap
+			h.sequence.Store(1 << 40)
 			first := h.pulse(h.beaten(h.beat()))
 			h.each(func(p *testPeer) { h.gossip(p, h.net.channelTopic(topics.Members), [][]byte{first}) })
 			time.Sleep(100 * time.Millisecond)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
@@ -32,10 +33,10 @@ import (
 type hat struct {
 	*stranger
 	random   *rand.Rand
-	sequence uint64
+	sequence atomic.Uint64
 	accomplices
 	audience []*testPeer // whom it is connected to: every second peer
-	speech   map[*testPeer]io.Writer
+	speech   sync.Map    // *testPeer -> io.Writer
 }
 
 // accomplices are identities that have no say in the channel.
@@ -49,7 +50,7 @@ func (n *testNet) newHat(number int, org *devnet.Org, with accomplices) *hat {
 	if org == nil {
 		org = n.newOrg("Strangers")
 	}
-	h := &hat{stranger: n.newStranger(number, org, pubsub.GossipSubID_v13), random: n.Rand(uint64(number)), accomplices: with, speech: map[*testPeer]io.Writer{}}
+	h := &hat{stranger: n.newStranger(number, org, pubsub.GossipSubID_v13), random: n.Rand(uint64(number)), accomplices: with}
 	for _, p := range n.peers {
 		if p.number%2 == number%2 {
 			h.audience = append(h.audience, p)
@@ -70,14 +71,16 @@ func (h *hat) each(do func(*testPeer)) {
 
 // gossip sends messages on a topic to a peer's pubsub, all in one RPC.
 func (h *hat) gossip(p *testPeer, topic string, messages [][]byte) {
-	if h.speech[p] == nil {
-		h.speech[p] = h.speak(p, pubsub.GossipSubID_v13)
+	w, ok := h.speech.Load(p)
+	if !ok {
+		w = h.speak(p, pubsub.GossipSubID_v13)
+		h.speech.Store(p, w)
 	}
 	rpc := &pb.RPC{}
 	for _, data := range messages {
 		rpc.Publish = append(rpc.Publish, &pb.Message{Topic: &topic, Data: data})
 	}
-	_, err := h.speech[p].Write(delimited(rpc))
+	_, err := w.(io.Writer).Write(delimited(rpc))
 	require.NoError(h.net.t, err)
 }
 
@@ -209,9 +212,8 @@ func (h *hat) recordOf(p *testPeer) *msp.Record {
 
 // beat is a heartbeat of a member at the present height; nobody has said anything that is not so in it.
 func (h *hat) beat() membership.Heartbeat {
-	h.sequence++
 	height := h.net.orderer.Height()
-	return membership.Heartbeat{Sequence: h.sequence, Channels: []membership.ChannelState{{
+	return membership.Heartbeat{Sequence: h.sequence.Add(1), Channels: []membership.ChannelState{{
 		Scope: h.net.channelTopic(topics.Announcements), Height: height, HeadHash: block.HeaderHash(h.net.ordered(height - 1).Header),
 	}}}
 }
