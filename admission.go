@@ -83,7 +83,7 @@ func (n *Node) ours(id *msp.Identity) error {
 // sever ends whatever runs on weft's streams between us and a peer that has lost a permission. What it may still have it
 // asks for again.
 func (n *Node) sever(id peer.ID) {
-	weftHost.Sever(n.host, id, blocksync.Protocol.ID, topics.PushProtocol.ID, relay.Protocol)
+	weftHost.Sever(n.host, id, blocksync.Protocol.ID, topics.PushProtocol.ID, relay.Protocol.ID)
 }
 
 // review takes away what the new configuration does not give any more: places in the views, streams, leadership. was is the

@@ -101,7 +101,7 @@ func New(h host.Host, ps *pubsub.PubSub, identity *msp.Local, opts ...Option) (*
 
 // build makes the parts; nothing runs yet.
 func (n *Node) build(ps *pubsub.PubSub) error {
-	for _, p := range []protocol.ID{weftHost.AuthProtocol.ID, blocksync.Protocol.ID, topics.PushProtocol.ID, relay.Protocol} {
+	for _, p := range []protocol.ID{weftHost.AuthProtocol.ID, blocksync.Protocol.ID, topics.PushProtocol.ID, relay.Protocol.ID} {
 		if slices.Contains(n.host.Mux().Protocols(), p) {
 			return fmt.Errorf("%w: %s is answered already; make one node a host, and join all channels with it", ErrHostInUse, p)
 		}
@@ -137,7 +137,7 @@ func (n *Node) build(ps *pubsub.PubSub) error {
 		Host: n.host, Bootstrap: n.bootstrap, Connected: n.ensure, Unreachable: n.unreachable, Joined: n.joined,
 		Log: n.logger("host"), Registerer: n.registerer,
 	})
-	n.carrier = relay.NewCarrier(relay.CarrierConfig{Host: n.host, Speaks: n.speaks, Log: n.logger("relay")})
+	n.carrier = relay.NewCarrier(relay.CarrierConfig{Host: n.host, Accounts: n.accounts, Speaks: n.speaks, Log: n.logger("relay")})
 	n.org, err = newOrganization(n)
 	return err
 }

@@ -42,12 +42,14 @@ func (n *Node) ensure(ctx context.Context, id peer.ID) error {
 	return n.auth.Ensure(ctx, id)
 }
 
-// barred hears of a peer that has broken the protocols too often: it is off our topics, and its connection is closed if the
-// host is ours.
+// barred hears of a peer that has broken the protocols too often: it is off our topics and weft's streams, and its connection
+// is closed if the host is ours.
 func (n *Node) barred(id peer.ID) {
 	if n.guard != nil {
 		n.guard.Recheck(n.host)
 	}
+	n.sever(id)
+	n.carrier.Poke()
 	if !n.ownsHost {
 		return
 	}

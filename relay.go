@@ -52,6 +52,9 @@ func (c *Channel) judgeRelayed(from peer.ID, sealed []byte) (relay.Announcement,
 	if j.Hint {
 		c.sync.Have(j.Announcer.PeerID(), j.Announcement.Header.Number+1)
 	}
+	if j.Verdict == topics.Reject {
+		return relay.Announcement{}, relay.Rejected
+	}
 	switch j.Reason {
 	case topics.Unlinked, topics.NewerConfig, topics.UnknownMember:
 		return relay.Announcement{}, relay.Later

@@ -78,7 +78,7 @@ func (n *testNet) announced() int {
 	name := topics.Name(topics.Announcements, channelName, block.HeaderHash(n.genesis.Header))
 	heard := map[string]bool{}
 	for _, p := range n.peers {
-		for _, data := range append(p.tap.messages(name), announcements(p.wire.said(relay.Protocol))...) {
+		for _, data := range append(p.tap.messages(name), announcements(p.wire.said(relay.Protocol.ID))...) {
 			heard[string(data)] = true
 		}
 	}

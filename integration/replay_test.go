@@ -52,7 +52,7 @@ func (n *testNet) record() (r recording) {
 	time.Sleep(time.Minute) // heartbeats are pushed at first
 	names := n.topicNames()
 	for _, p := range n.peers[:2] { // the third has only what others made again for it
-		keep(&r.announcement, append(p.tap.messages(names[0]), announcements(p.wire.said(relay.Protocol))...))
+		keep(&r.announcement, append(p.tap.messages(names[0]), announcements(p.wire.said(relay.Protocol.ID))...))
 		keep(&r.heartbeat, p.tap.messages(names[2]))
 		keep(&r.pushed, p.wire.said(topics.PushProtocol.ID))
 		keep(&r.requested, p.wire.said(blocksync.Protocol.ID))

@@ -4,7 +4,6 @@ package relay
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -13,6 +12,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/stream"
+	"golang.org/x/sync/errgroup"
 )
 
 // CarrierConfig says what a carrier needs.
@@ -20,7 +21,9 @@ type CarrierConfig struct {
 	Host host.Host
 	// Speaks says whether a peer is authenticated at all.
 	Speaks func(peer.ID) bool
-	Log    *slog.Logger
+	// Accounts are those of the host's other servers; nil: every peer counts for itself.
+	Accounts *stream.Accounts
+	Log      *slog.Logger
 }
 
 // Carrier carries the frames of all channels of a host. To every peer that a channel relays to it keeps two streams open,
@@ -32,6 +35,7 @@ type CarrierConfig struct {
 type Carrier struct {
 	CarrierConfig
 	changed chan struct{} // 1-buffered: look whom to be connected to
+	rates   *stream.Rates // of work
 
 	mu       sync.Mutex      // guards all below
 	refusals map[peer.ID]int // since there were streams
@@ -44,46 +48,27 @@ func NewCarrier(c CarrierConfig) *Carrier {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Carrier{CarrierConfig: c, changed: make(chan struct{}, 1), peers: map[peer.ID]*neighbour{}, refusals: map[peer.ID]int{}}
+	return &Carrier{
+		CarrierConfig: c, changed: make(chan struct{}, 1), rates: stream.NewRates(work, workBurst, orgWork, orgWorkBurst),
+		peers: map[peer.ID]*neighbour{}, refusals: map[peer.ID]int{},
+	}
 }
 
 // lookAgain is how often the carrier looks for peers that it has no streams to, besides when it is told to.
 const lookAgain = time.Second
 
-// ErrRegistered says that somebody else on this host answers the protocol.
-var ErrRegistered = errors.New("relay: protocol already has a handler on this host")
-
-// Run answers and keeps streams until ctx ends. When it returns, all that it started has ended.
+// Run answers and keeps streams until ctx ends; see stream.Server. When it returns, all that it started has ended.
 func (c *Carrier) Run(ctx context.Context) error {
-	if slices.Contains(c.Host.Mux().Protocols(), Protocol) {
-		return ErrRegistered
-	}
-	var inside sync.WaitGroup
-	gate := make(chan struct{}) // closed when nobody is let in any more
-	var mu sync.Mutex
-	c.Host.SetStreamHandler(Protocol, func(s network.Stream) {
-		mu.Lock()
-		select {
-		case <-gate:
-			mu.Unlock()
-			_ = s.ResetWithError(network.StreamShutdown)
-			return
-		default:
-		}
-		inside.Add(1)
-		mu.Unlock()
-		defer inside.Done()
-		c.serve(ctx, s)
+	server := stream.Server{Host: c.Host, Protocol: Protocol, Authorize: c.Speaks, Accounts: c.Accounts, Handle: c.serve, Log: c.Log}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return server.Run(ctx) })
+	g.Go(func() error {
+		var writers sync.WaitGroup
+		c.keep(ctx, &writers)
+		writers.Wait()
+		return nil
 	})
-	var writers sync.WaitGroup
-	c.keep(ctx, &writers)
-	c.Host.RemoveStreamHandler(Protocol)
-	mu.Lock()
-	close(gate)
-	mu.Unlock()
-	writers.Wait()
-	inside.Wait()
-	return nil
+	return g.Wait()
 }
 
 // keep opens streams to those who are to have some.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/internal/leaves"
+	"github.com/weft-p2p/weft/internal/stream"
 )
 
 // Verdict is what became of an announcement that came over a relay stream.
@@ -17,6 +18,7 @@ type Verdict int
 // The verdicts.
 const (
 	Refused  Verdict = iota // of no use
+	Rejected                // no honest peer passes it on: a fault of who did
 	Verified                // the Announcement can be relayed
 	Later                   // it cannot be judged yet; a relay that says so is not at fault
 )
@@ -158,12 +160,17 @@ func (c *Channel) announcement(from peer.ID, f *Frame) {
 		if !c.Announced(a) {
 			c.GiveUp(a.Number, []peer.ID{a.From})
 		}
+	case Rejected:
+		c.Carrier.Accounts.Fault(from, stream.Violation)
 	case Later:
 		c.do(func(m *Machine, now time.Time) { m.Unjudged(now, from, f.Ref) })
 	}
 }
 
 func (c *Channel) next(to peer.ID, data bool) *Frame {
+	if !c.May(to) { // it may have lost the permission a moment ago
+		return nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f, _ := c.machine.Next(time.Now(), to, data)
@@ -180,6 +187,9 @@ func (c *Channel) do(event func(*Machine, time.Time)) {
 	c.ours = append(c.ours, e.Announce...)
 	again := len(c.done)+len(c.lost)+len(c.ours) > 0 || c.machine.hurries(c.timer)
 	c.mu.Unlock()
+	for _, id := range e.Forged {
+		c.Carrier.Accounts.Fault(id, stream.Violation)
+	}
 	if len(e.Wake) > 0 {
 		c.Carrier.wake(e.Wake)
 	}

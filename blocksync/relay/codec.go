@@ -4,10 +4,10 @@ package relay
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/weft-p2p/weft/internal/leaves"
+	"github.com/weft-p2p/weft/internal/stream"
 )
 
 // Limits of a frame.
@@ -23,7 +23,7 @@ const (
 )
 
 // ErrFrame says that a frame cannot have been written by an honest peer.
-var ErrFrame = errors.New("relay: malformed frame")
+var ErrFrame = fmt.Errorf("relay: malformed frame: %w", stream.ErrNonsense)
 
 // Append appends the encoding of the frame, without its length.
 func (f *Frame) Append(dst []byte) []byte {

@@ -2,12 +2,36 @@
 
 package relay
 
-import "strconv"
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/weft-p2p/weft/internal/stream"
+)
+
+// The limits that tests go to.
+const (
+	MaxTargetsOnWire, MaxWords, MaxScope, MaxScopes = maxTargetsOnWire, maxWords, maxScope, maxScopes
+	ParkBytes, HeldBytes, AnnouncerBytes            = parkBytes, heldBytes, announcerBytes
+	LingerBytes, Linger, QueueBytes                 = lingerBytes, linger, queueBytes
+	DirectBytes, IntroduceAbove                     = directBytes, introduceAbove
+	Work, WorkBurst, OrgWork, OrgWorkBurst          = work, workBurst, orgWork, orgWorkBurst
+	LongFrame                                       = longFrame
+)
+
+// Cost is what a frame costs its reader.
+func Cost(f *Frame) int { return cost(f) }
 
 // Limits are those of the specification.
 func Limits() map[string]string {
-	limits := map[string]string{"Protocol": string(Protocol), "Service": Service}
+	p := Protocol
+	limits := map[string]string{"ID": string(p.ID), "Service": p.Service, "Deadline": p.Deadline.String(), "Rate": fmt.Sprint(p.Rate), "OrgRate": fmt.Sprint(p.OrgRate)}
 	for name, v := range map[string]int{
+		"Memory": p.Memory, "Burst": p.Burst, "OrgBurst": p.OrgBurst, "Streams": p.Streams, "PeerStreams": p.PeerStreams,
+		"work": work, "workBurst": workBurst, "orgWork": orgWork, "orgWorkBurst": orgWorkBurst,
+		"workFrame": workFrame, "workAnnounce": workAnnounce, "workWant": workWant, "longFrame": longFrame,
 		"MaxFrame": MaxFrame, "MaxData": MaxData, "maxTargetsOnWire": maxTargetsOnWire, "maxWords": maxWords, "maxScope": maxScope,
 		"maxScopes": maxScopes, "Window": Window, "rootsPerOrg": rootsPerOrg, "parkBytes": parkBytes, "heldBytes": heldBytes,
 		"announcerBytes": announcerBytes, "lingerBytes": lingerBytes, "queueBytes": queueBytes, "directBytes": directBytes, "introduceAbove": introduceAbove,
@@ -16,3 +40,39 @@ func Limits() map[string]string {
 	}
 	return limits
 }
+
+// Frames reads frames, and what they take of a memory of so many bytes at one time.
+func Frames(r io.Reader, memory int) func() (scope string, f *Frame, err error) {
+	in := newFrameReader(&box{Reader: r, left: memory})
+	return in.frame
+}
+
+// box is a stream with little memory.
+type box struct {
+	io.Reader
+	left int
+}
+
+func (*box) SetReadDeadline(time.Time) error { return nil }
+
+func (b *box) Reserve(bytes int) (func(), error) {
+	if bytes > b.left {
+		return nil, io.ErrShortBuffer
+	}
+	b.left -= bytes
+	return func() { b.left += bytes }, nil
+}
+
+// WriteFrames returns a writer of frames.
+func WriteFrames(w io.Writer) func(scope string, f *Frame) error {
+	out := newFrameWriter(w)
+	return func(scope string, f *Frame) error {
+		if err := out.frame(scope, f); err != nil {
+			return err
+		}
+		return out.Flush()
+	}
+}
+
+// Rates are those of a carrier.
+func Rates() *stream.Rates { return stream.NewRates(work, workBurst, orgWork, orgWorkBurst) }

@@ -63,8 +63,9 @@ const (
 	Window = 256
 	// behind is how far below the height it may be: whoever got it another way still forwards what others count on.
 	behind = 16
-	// maxForged is how many forged pieces a peer may send before its pieces are not looked at any more, for forgedTime.
-	maxForged, forgedTime = 3, time.Minute
+	// maxForged is how many forged pieces a peer may send before its pieces are not looked at any more, for forgedTime. Each is
+	// a fault, so that it is barred when it goes on.
+	maxForged, forgedTime = 8, 10 * time.Second
 	// maxTargets is how many members a receiver passes a piece on to because the relay cannot reach them.
 	maxTargets = 8
 

@@ -102,13 +102,13 @@ func watch(s network.Stream) error {
 func (n *neighbour) hello(ctx context.Context, c *Carrier, kind class) (network.Stream, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(network.WithNoDial(ctx, "relay"), helloTime)
 	defer cancel()
-	s, err := c.Host.NewStream(ctx, n.id, Protocol)
+	s, err := c.Host.NewStream(ctx, n.id, Protocol.ID)
 	if err != nil {
-		return nil, 0, fmt.Errorf("open %s: %w", Protocol, err)
+		return nil, 0, fmt.Errorf("open %s: %w", Protocol.ID, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
 	defer stop()
-	if err := s.Scope().SetService(Service); err != nil {
+	if err := s.Scope().SetService(Protocol.Service); err != nil {
 		_ = s.Reset()
 		return nil, 0, err
 	}

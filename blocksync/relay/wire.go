@@ -9,23 +9,28 @@ import (
 	"io"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/weft-p2p/weft/internal/stream"
 )
 
-// Protocol is the protocol of relay streams.
-const Protocol = protocol.ID("/weft/relay/1.0.0")
+// Protocol is the protocol of relay streams: two of each peer, which stay open. Deadline is for the rest of a frame that has
+// begun.
+var Protocol = stream.Protocol{
+	ID: "/weft/relay/1.0.0", Service: "weft.relay",
+	// A longer frame than fits into it, which only an announcement may be, is reserved for besides.
+	Memory: 128 << 10, MaxMessage: MaxFrame, Deadline: 30 * time.Second,
+	// A peer opens two and keeps them; each of four host keys may come back while its old ones are not known to be gone.
+	Rate: 20, Burst: 60, OrgRate: 640, OrgBurst: 1920, Streams: 8192, PeerStreams: 16,
+}
 
 // Limits of streams.
 const (
-	// Service is the name under which the resource manager accounts for streams.
-	Service = "weft.relay"
-	// streamMemory is reserved for a stream, in bytes: its buffers and the longest frame.
-	streamMemory = 128 << 10
 	// maxScope is the longest name of a channel, maxScopes how many channels one stream carries.
 	maxScope, maxScopes = 128, 64
 	// readBuffer and writeBuffer are those of a stream, in bytes. What is written has left the queues and cannot be taken
 	// back, so that little is.
 	readBuffer, writeBuffer = 16 << 10, 16 << 10
+	// longFrame is the longest frame that is no announcement, in bytes: a piece with all of its data, proof and targets.
+	longFrame = 96 << 10
 	// writeTime is how long the other end may take nothing before the stream is cut.
 	writeTime = 30 * time.Second
 	// helloTime is how long the other end may take to answer a new stream.
@@ -81,14 +86,25 @@ func (w *frameWriter) raw() error {
 // frameReader reads them.
 type frameReader struct {
 	*bufio.Reader
-	bound []string
+	from    incoming
+	bound   []string
+	release func() // gives back what a long frame took
 }
 
-func newFrameReader(r io.Reader) *frameReader {
-	return &frameReader{Reader: bufio.NewReaderSize(r, readBuffer)}
+// incoming is what a frameReader needs of a stream.
+type incoming interface {
+	io.Reader
+	SetReadDeadline(time.Time) error
+	// Reserve takes memory until release is called, or says that there is none.
+	Reserve(bytes int) (release func(), err error)
 }
 
-// frame reads the next frame and the channel that it is for. It returns [ErrFrame] for what no honest peer writes.
+func newFrameReader(r incoming) *frameReader {
+	return &frameReader{Reader: bufio.NewReaderSize(r, readBuffer), from: r, release: func() {}}
+}
+
+// frame reads the next frame and the channel that it is for; what it read before is not needed any more. It returns [ErrFrame]
+// or [stream.ErrTooLarge] for what no honest peer writes.
 func (r *frameReader) frame() (scope string, f *Frame, err error) {
 	for {
 		raw, err := r.raw()
@@ -114,18 +130,54 @@ func (r *frameReader) open(raw []byte) (string, *Frame, error) {
 		return "", nil, fmt.Errorf("%w: of channel %d, of %d on this stream", ErrFrame, number, len(r.bound))
 	}
 	f, err := Decode(raw[n:])
+	if err == nil && f.Kind != Announce && len(raw) > longFrame {
+		err = fmt.Errorf("%w: kind %d of %d bytes", ErrFrame, f.Kind, len(raw))
+	}
 	return r.bound[number], f, err
 }
 
+// raw reads what has a length before it. It may be long in coming, but what has begun has to come.
 func (r *frameReader) raw() ([]byte, error) {
-	size, err := binary.ReadUvarint(r)
+	r.release()
+	r.release = func() {}
+	if _, err := r.Peek(1); err != nil {
+		return nil, err
+	}
+	size, hurried, err := r.size()
 	if err != nil {
 		return nil, err
 	}
-	if size > MaxFrame {
-		return nil, fmt.Errorf("%w: %d bytes", ErrFrame, size)
+	if !hurried && r.Buffered() < size {
+		hurried = true
+		if err := r.from.SetReadDeadline(time.Now().Add(Protocol.Deadline)); err != nil {
+			return nil, err
+		}
+	}
+	if size > longFrame {
+		if r.release, err = r.from.Reserve(size); err != nil {
+			return nil, err
+		}
 	}
 	raw := make([]byte, size)
-	_, err = io.ReadFull(r, raw)
+	if _, err := io.ReadFull(r, raw); err != nil {
+		return nil, err
+	}
+	if hurried {
+		err = r.from.SetReadDeadline(time.Time{})
+	}
 	return raw, err
+}
+
+// size reads the length of what follows; hurried says that it has set the deadline.
+func (r *frameReader) size() (size int, hurried bool, err error) {
+	if hurried = r.Buffered() < binary.MaxVarintLen32; hurried {
+		if err := r.from.SetReadDeadline(time.Now().Add(Protocol.Deadline)); err != nil {
+			return 0, hurried, err
+		}
+	}
+	long, err := stream.ReadSize(r)
+	if err == nil && long > MaxFrame {
+		err = fmt.Errorf("%w: %d bytes, %d allowed", stream.ErrTooLarge, long, MaxFrame)
+	}
+	return int(long), hurried, err
 }

@@ -16,7 +16,7 @@ const limitsPage = "docs/spec/limits.md"
 // limited are the tables of limits, by page and heading. In them the first column is the name.
 var limited = map[string][]string{
 	"announcement.md": {"Limits"}, "auth.md": {"Limits"}, "evidence.md": {"Limits"}, "member-record.md": {"Limits"},
-	"membership.md": {"Limits"}, "push.md": {"Limits"}, "quotas.md": {"Limits"}, "topics.md": {"Limits"},
+	"membership.md": {"Limits"}, "push.md": {"Limits"}, "relay.md": {"Limits"}, "quotas.md": {"Limits"}, "topics.md": {"Limits"},
 	"sync.md": {"Limits", "Few answers at a time", "Whom to ask for what", "Reorder buffer"},
 }
 

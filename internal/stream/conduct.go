@@ -14,6 +14,9 @@ import (
 // whatever its version, its clock and its configuration.
 var ErrViolation = errors.New("stream: protocol violation")
 
+// ErrNonsense is to be wrapped by a handler's error about bytes that are no message, where messages are no protobuf.
+var ErrNonsense = errors.New("stream: no message")
+
 // Reason is what kind of misconduct a fault is; it is a label of a metric.
 type Reason string
 
@@ -78,7 +81,7 @@ func blame(err error) (Reason, bool) {
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		return Oversize, true
-	case errors.Is(err, proto.Error):
+	case errors.Is(err, proto.Error), errors.Is(err, ErrNonsense):
 		return Nonsense, true
 	case errors.Is(err, ErrViolation):
 		return Violation, true

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft/blocksync"
+	"github.com/weft-p2p/weft/blocksync/relay"
 	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/internal/fair"
 	"github.com/weft-p2p/weft/internal/stream"
@@ -18,7 +19,7 @@ import (
 )
 
 // protocols are all that weft speaks on streams.
-var protocols = map[string]stream.Protocol{"auth": weftHost.AuthProtocol, "push": topics.PushProtocol, "sync": blocksync.Protocol}
+var protocols = map[string]stream.Protocol{"auth": weftHost.AuthProtocol, "push": topics.PushProtocol, "sync": blocksync.Protocol, "relay": relay.Protocol}
 
 // TestProtocolsAtTheirLimits: every protocol at the figures of its own table, and one past them.
 func TestProtocolsAtTheirLimits(t *testing.T) {

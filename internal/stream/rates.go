@@ -4,6 +4,7 @@ package stream
 
 import (
 	"sync"
+	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/time/rate"
@@ -50,14 +51,43 @@ func (r *Rates) Allow(o fair.Owner) (ok, each bool) {
 	return o.Org == "" || r.org.allow(r.orgs, fair.Owner{Org: o.Org}), true
 }
 
+// Reserve counts n events, as many as a burst at most, and says how long to wait until they are within the rates; own says
+// whether that is for the identity's own. Who waits has spent them all the same.
+func (r *Rates) Reserve(o fair.Owner, n int) (wait time.Duration, own bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	table := r.members
+	if o.Org == "" {
+		table = r.strangers
+	}
+	wait = r.each.reserve(table, o, n)
+	own = wait > 0
+	if o.Org != "" {
+		wait = max(wait, r.org.reserve(r.orgs, fair.Owner{Org: o.Org}, n))
+	}
+	return wait, own
+}
+
+func (l limit) reserve(known *simplelru.LRU[fair.Owner, *rate.Limiter], o fair.Owner, n int) time.Duration {
+	if l.rate == 0 {
+		return 0
+	}
+	return l.of(known, o).ReserveN(time.Now(), min(n, l.burst)).Delay()
+}
+
 func (l limit) allow(known *simplelru.LRU[fair.Owner, *rate.Limiter], o fair.Owner) bool {
 	if l.rate == 0 {
 		return true
 	}
+	return l.of(known, o).Allow()
+}
+
+// of is the limiter of an owner.
+func (l limit) of(known *simplelru.LRU[fair.Owner, *rate.Limiter], o fair.Owner) *rate.Limiter {
 	limiter, ok := known.Get(o)
 	if !ok {
 		limiter = rate.NewLimiter(l.rate, l.burst)
 		known.Add(o, limiter)
 	}
-	return limiter.Allow()
+	return limiter
 }

@@ -90,6 +90,9 @@ func admit(ctx context.Context, raw network.Stream, p Protocol) (*Stream, error)
 // Remote is the peer at the other end; the secure channel proved its host key.
 func (s *Stream) Remote() peer.ID { return s.raw.Conn().RemotePeer() }
 
+// Raw is the stream itself, for a protocol that goes on as long as both ends like: frames instead of messages with a deadline.
+func (s *Stream) Raw() network.Stream { return s.raw }
+
 // Received is the number of bytes read so far, length prefixes included.
 func (s *Stream) Received() int { return s.received }
 
@@ -108,7 +111,7 @@ func (s *Stream) Next() ([]byte, error) {
 	if err := s.raw.SetReadDeadline(time.Now().Add(s.protocol.Deadline)); err != nil {
 		return nil, err
 	}
-	size, err := readSize(s.r)
+	size, err := ReadSize(s.r)
 	if err != nil {
 		return nil, err
 	}
@@ -171,9 +174,9 @@ func (s *Stream) Reset(code network.StreamErrorCode) {
 // maxPrefix is the longest length prefix, in bytes: that of 32 GiB.
 const maxPrefix = 5
 
-// readSize reads the length prefix of a message. It returns io.EOF at the end of the stream, [ErrTooLarge] for a prefix
+// ReadSize reads the length prefix of a message. It returns io.EOF at the end of the stream, [ErrTooLarge] for a prefix
 // that does not end.
-func readSize(r io.ByteReader) (size uint64, err error) {
+func ReadSize(r io.ByteReader) (size uint64, err error) {
 	for i := range maxPrefix {
 		b, err := r.ReadByte()
 		if err != nil && i > 0 {
