@@ -156,10 +156,13 @@ func (n *Node) judged(id peer.ID, _ *msp.Record, result weftHost.Result) {
 	if result != weftHost.Verified {
 		n.sever(id)
 	}
+	n.carrier.Poke()
+	for _, c := range n.Channels() {
+		c.relay.Refresh()
+	}
 	switch result {
 	case weftHost.Verified:
 		n.poke()
-		n.carrier.Poke()
 		for _, c := range n.Channels() {
 			if m, here := c.tracker.Find(id); here { // what it said before may be asked of it now
 				c.sync.Have(id, m.State.Height)

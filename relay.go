@@ -3,14 +3,17 @@
 package weft
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/block"
+	"github.com/weft-p2p/weft/membership"
 	"github.com/weft-p2p/weft/topics"
 )
 
@@ -26,18 +29,22 @@ func (c *Channel) newRelay() *relay.Channel {
 	})
 }
 
-// relayView are the members that live, and who else may read the channel and is connected.
+// relayView are the members that live, the newest host key of each first, and who else may read the channel and is connected.
 func (c *Channel) relayView() (view []relay.Member) {
-	known := map[peer.ID]bool{}
-	for _, m := range c.tracker.Alive() {
+	known, alive := map[peer.ID]bool{}, c.tracker.Alive()
+	slices.SortStableFunc(alive, func(a, b membership.Member) int {
+		return cmp.Compare(b.Record.Incarnation(), a.Record.Incarnation())
+	})
+	for _, m := range alive {
 		known[m.ID] = true
 		view = append(view, relay.Member{
-			ID: m.ID, Org: m.MSPID, Hidden: !m.Visible && m.MSPID == c.node.MSPID(), Leader: m.State.Leader,
+			ID: m.ID, Identity: ownerOf(m.Record.Identity()).Identity, Org: m.MSPID, Hidden: !m.Visible && m.MSPID == c.node.MSPID(), Leader: m.State.Leader,
 		})
 	}
 	for _, id := range c.readers() {
 		if record, _ := c.node.auth.Known(id); record != nil && !known[id] {
-			view = append(view, relay.Member{ID: id, Org: record.Identity().MSPID()})
+			owner := ownerOf(record.Identity())
+			view = append(view, relay.Member{ID: id, Identity: owner.Identity, Org: owner.Org})
 		}
 	}
 	return view

@@ -52,6 +52,9 @@ func TestForgedInputs(t *testing.T) {
 		for _, s := range forgedStreams {
 			f.streams(s)
 		}
+		for _, r := range forgedRelays {
+			f.relays(r)
+		}
 		for _, a := range forgedAnswers() {
 			f.answers(a)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft/blocksync"
 	syncpb "github.com/weft-p2p/weft/blocksync/pb"
+	"github.com/weft-p2p/weft/blocksync/relay"
 	weftHost "github.com/weft-p2p/weft/host"
 	hostpb "github.com/weft-p2p/weft/host/pb"
 	"github.com/weft-p2p/weft/internal/block"
@@ -63,6 +64,7 @@ func (s *stranger) repertoire() repertoire {
 		for _, data := range lies[scope] {
 			say(topics.PushProtocol.ID, &topicspb.Push{Topic: scope, Data: data})
 		}
+		r.weft[relay.Protocol.ID] = append(r.weft[relay.Protocol.ID], s.stripes(scope, lies[scope])...)
 	}
 	for _, m := range s.intrusions(lies) {
 		r.gossip = append(r.gossip, delimited(m))

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/blocksync"
+	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/internal/simtest"
@@ -138,7 +139,7 @@ func (s *stranger) requireIgnorance(elsewhere bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, id := range []protocol.ID{blocksync.Protocol.ID, topics.PushProtocol.ID} {
+	for _, id := range []protocol.ID{blocksync.Protocol.ID, topics.PushProtocol.ID, relay.Protocol.ID} {
 		if b := s.heard[id]; b != nil && !elsewhere {
 			require.Empty(t, b.Bytes(), "%s: bytes on %s", s.name, id)
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/blocksync"
 	syncpb "github.com/weft-p2p/weft/blocksync/pb"
+	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/membership"
@@ -105,9 +106,9 @@ func (n *testNet) loseEverything(victim *testPeer, rest []*testPeer, cause func(
 		require.Contains(t, n.holdings(p, victim, before), "view", "peer %d", p.number)
 	}
 	request := delimited(&syncpb.Request{Scope: topics.Name(topics.Announcements, channelName, block.HeaderHash(n.genesis.Header)), From: 1, To: 4})
-	cause(func() { // one stream that is being served, and one on which nothing whole was said yet
+	cause(func() { // one stream that is being served, and two on which nothing whole was said yet
 		for _, p := range rest {
-			held = append(held, victim.hold(p, blocksync.Protocol.ID, request), victim.hold(p, topics.PushProtocol.ID, []byte{200}))
+			held = append(held, victim.hold(p, blocksync.Protocol.ID, request), victim.hold(p, topics.PushProtocol.ID, []byte{200}), victim.hold(p, relay.Protocol.ID, []byte{2, 200}))
 		}
 		time.Sleep(500 * time.Millisecond)
 	})
@@ -224,7 +225,7 @@ func (n *testNet) holdings(p, victim *testPeer, before map[string]peer.ID) (what
 	}
 	for _, c := range p.host.Network().ConnsToPeer(id) {
 		for _, s := range c.GetStreams() {
-			if s.Protocol() == blocksync.Protocol.ID || s.Protocol() == topics.PushProtocol.ID {
+			if slices.Contains([]protocol.ID{blocksync.Protocol.ID, topics.PushProtocol.ID, relay.Protocol.ID}, s.Protocol()) {
 				what = append(what, "stream "+string(s.Protocol()))
 			}
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft/blocksync"
+	"github.com/weft-p2p/weft/blocksync/relay"
 	weftHost "github.com/weft-p2p/weft/host"
 	hostpb "github.com/weft-p2p/weft/host/pb"
 	"github.com/weft-p2p/weft/internal/devnet"
@@ -88,7 +89,7 @@ func (s *stranger) answer() {
 	}
 }
 
-var weftProtocols = []protocol.ID{weftHost.AuthProtocol.ID, blocksync.Protocol.ID, topics.PushProtocol.ID}
+var weftProtocols = []protocol.ID{weftHost.AuthProtocol.ID, blocksync.Protocol.ID, topics.PushProtocol.ID, relay.Protocol.ID}
 
 // listen keeps what comes on a stream until it ends.
 func (s *stranger) listen(raw network.Stream) {

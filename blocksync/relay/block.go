@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/fair"
 	"github.com/weft-p2p/weft/internal/leaves"
 )
 
@@ -188,13 +189,21 @@ func (m *Machine) full(b *block, bytes int) bool {
 	if m.held+bytes > heldBytes {
 		return true
 	}
-	sum := bytes
+	sum, owner := bytes, m.owner(b)
 	for _, other := range m.blocks {
-		if other.From == b.From && !other.done {
+		if !other.done && m.owner(other) == owner {
 			sum += other.bytes
 		}
 	}
 	return sum > announcerBytes
+}
+
+// owner is whom a body counts against: who announced it first.
+func (m *Machine) owner(b *block) fair.Owner {
+	if s := m.members[b.From]; s != nil {
+		return s.owner()
+	}
+	return fair.Owner{Org: b.Org, Identity: string(b.From)}
 }
 
 // finish hands over a complete body.

@@ -74,5 +74,8 @@ func WriteFrames(w io.Writer) func(scope string, f *Frame) error {
 	}
 }
 
+// ParkedSize is what a piece takes where pieces are parked.
+func ParkedSize(f *Frame) int { return parkedSize(f) }
+
 // Rates are those of a carrier.
 func Rates() *stream.Rates { return stream.NewRates(work, workBurst, orgWork, orgWorkBurst) }

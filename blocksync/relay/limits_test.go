@@ -12,9 +12,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/fair"
+	"github.com/weft-p2p/weft/internal/leaves"
 	"github.com/weft-p2p/weft/internal/relaysim"
 	"github.com/weft-p2p/weft/internal/stream"
 )
@@ -182,4 +184,177 @@ func TestHonestWorkIsFarFromTheLimit(t *testing.T) {
 			require.Less(t, org, relay.OrgWork/4)
 		})
 	}
+}
+
+// unfinished fills a machine with bodies that announcers leave unfinished, piece by piece, until it takes no more of a number.
+// It returns the bytes that were taken.
+func (p *player) unfinished(b *blockOf, upTo int) (taken int) {
+	piece := leaves.Size(b.Size)
+	for i := 0; i < b.tree.Count()-1 && taken+piece <= upTo; i++ {
+		before := p.Stats().Overflow
+		p.Receive(p.now, b.From, b.piece(relay.Final, i, 1))
+		if p.Stats().Overflow > before {
+			return taken
+		}
+		taken += piece
+	}
+	return taken
+}
+
+// TestUnfinishedBodiesAtTheLimit: an announcer's and a channel's share are filled to the last byte, and not one leaf further.
+func TestUnfinishedBodiesAtTheLimit(t *testing.T) {
+	const leaf, size = 8 << 10, 64<<20 + 8<<10
+	var members []relay.Member
+	for _, id := range []peer.ID{"a", "a2", "b", "c"} {
+		members = append(members, relay.Member{ID: id, Identity: strings.TrimSuffix(string(id), "2"), Org: string(id[0]), Connected: true})
+	}
+	p := play(t, members...)
+	body := newBlock(1, size, "a")
+	block := func(number uint64, by peer.ID) *blockOf {
+		b := *body
+		b.Number, b.From, b.Org = number, by, string(by[0])
+		require.True(t, p.Announced(p.now, b.Announcement))
+		return &b
+	}
+	require.Equal(t, size-leaf, p.unfinished(block(1, "a"), size))
+	require.Equal(t, relay.AnnouncerBytes-(size-leaf), p.unfinished(block(2, "a"), size), "announcerBytes, and not a leaf past it")
+	require.Zero(t, p.unfinished(block(3, "a2"), size), "another host key of the identity")
+	require.Equal(t, size-leaf, p.unfinished(block(4, "b"), size))
+	require.Equal(t, relay.HeldBytes-relay.AnnouncerBytes-(size-leaf), p.unfinished(block(5, "b"), size))
+	require.Zero(t, p.unfinished(block(6, "c"), size), "heldBytes, and not a leaf past it")
+
+	p.Refute(p.now, block(1, "a").Announcement)
+	require.Equal(t, size-leaf, p.unfinished(block(6, "c"), size), "what is given up makes room")
+}
+
+// TestParkedPiecesAtTheLimit: an identity fills a quarter of what may be parked, its organization half, and not one piece more.
+func TestParkedPiecesAtTheLimit(t *testing.T) {
+	var members []relay.Member
+	for _, id := range []peer.ID{"a1", "a2", "b1", "c1", "d1"} {
+		org := "evil"
+		if id == "d1" {
+			org = "other"
+		}
+		members = append(members, relay.Member{ID: id, Identity: string(id[0]), Org: org, Connected: true})
+	}
+	p := play(t, members...)
+	piece := newBlock(1, 16<<10, "a").piece(relay.Final, 0, 16)
+	each := relay.ParkedSize(piece)
+	park := func(by peer.ID) (bytes int) {
+		for before := -1; p.Stats().Parked > before; bytes += each {
+			before = p.Stats().Parked
+			p.Receive(p.now, by, piece)
+		}
+		return bytes - each
+	}
+	quarter := relay.ParkBytes / 4 / each * each
+	require.Equal(t, quarter, park("a1"))
+	require.Zero(t, park("a2"), "another host key of the identity")
+	require.InDelta(t, quarter, park("b1"), float64(each), "another identity")
+	require.LessOrEqual(t, park("c1"), 2*each, "its organization has half")
+	require.Equal(t, quarter, park("d1"))
+	p.pass(1100 * time.Millisecond)
+	require.Equal(t, quarter, park("a2"), "parked for a second at most")
+}
+
+// TestFinishedBodiesAtTheLimit: bodies stay for complaints up to lingerBytes; one byte more, and the oldest goes.
+func TestFinishedBodiesAtTheLimit(t *testing.T) {
+	for name, c := range map[string]struct {
+		last int
+		kept bool
+	}{"at the limit": {16 << 20, true}, "one past": {16<<20 + 1, false}} {
+		t.Run(name, func(t *testing.T) {
+			p := play(t)
+			var first *blockOf
+			for number := range uint64(4) {
+				size := 16 << 20
+				if number == 3 {
+					size = c.last
+				}
+				b := newBlock(number+1, size, "me")
+				p.Publish(p.now, b.Announcement, b.body, b.tree)
+				if first == nil {
+					first = b
+				}
+			}
+			p.Committed(p.now, 5)
+			p.pass(relay.Linger/3 + 100*time.Millisecond)
+			for _, id := range []peer.ID{"a", "b", "c", "d", "e"} {
+				p.sent(id)
+			}
+			want := &relay.Frame{Kind: relay.Want, Ref: first.Ref(), Missing: relay.NewBitmap(first.tree.Count()), Have: relay.NewBitmap(first.tree.Count())}
+			want.Missing.Set(0)
+			p.Receive(p.now, "a", want)
+			p.pass(100 * time.Millisecond)
+			require.Equal(t, c.kept, p.pieces("a") > 0)
+		})
+	}
+}
+
+// TestQueueAtTheLimit: of older blocks queueBytes wait for a peer that takes nothing; a piece past it drops the oldest block.
+func TestQueueAtTheLimit(t *testing.T) {
+	p := play(t)
+	waits, number := 0, uint64(0)
+	relayed := func() int { // one more block of one piece
+		number++
+		b := newBlock(number, 64<<10, "a")
+		require.True(t, p.Announced(p.now, b.Announcement))
+		f := b.piece(relay.Relay, 0, 64)
+		p.Receive(p.now, "a", f)
+		return (&relay.Frame{Kind: relay.Piece, Proof: f.Proof, Data: f.Data}).Size()
+	}
+	for waits <= relay.QueueBytes {
+		waits += relayed()
+		p.Committed(p.now, number)
+		require.Zero(t, p.Stats().Dropped, "%d bytes wait", waits)
+	}
+	relayed()
+	require.Equal(t, 4, p.Stats().Dropped, "a piece for each of four peers")
+	got := p.sent("b")
+	require.Equal(t, newBlock(2, 64<<10, "a").Ref(), got[0].Ref, "the oldest block is gone")
+	require.Len(t, got, int(number)-1)
+}
+
+// TestSmallBodiesGoToEverybody: up to directBytes the source sends a body to everybody itself, above over relays.
+func TestSmallBodiesGoToEverybody(t *testing.T) {
+	for _, c := range []struct {
+		size int
+		mode relay.Mode
+	}{{relay.DirectBytes / 4, relay.Final}, {relay.DirectBytes/4 + 1, relay.Relay}} {
+		p, b := play(t, of("a", "b", "c", "d")...), newBlock(1, c.size, "me")
+		p.Publish(p.now, b.Announcement, b.body, b.tree)
+		for _, f := range p.sent("a")[1:] {
+			require.Equal(t, c.mode, f.Mode, "%d bytes", c.size)
+		}
+	}
+}
+
+// TestIntroductions: the source tells up to introduceAbove members itself; of one more, it has each told by one of a few.
+func TestIntroductions(t *testing.T) {
+	for _, members := range []int{relay.IntroduceAbove, relay.IntroduceAbove + 1} {
+		var ids []peer.ID
+		for i := range members {
+			ids = append(ids, peer.ID(fmt.Sprintf("m%03d", i)))
+		}
+		p, b := play(t, of(ids...)...), newBlock(1, 5000, "me")
+		p.Publish(p.now, b.Announcement, b.body, b.tree)
+		told, named := 0, 0
+		for _, id := range ids {
+			for _, f := range p.sent(id) {
+				if f.Kind == relay.Announce {
+					told++
+					named += len(f.Targets)
+				}
+			}
+		}
+		require.Equal(t, members, told+named)
+		require.Equal(t, members <= relay.IntroduceAbove, named == 0, "%d members", members)
+	}
+}
+
+func of(ids ...peer.ID) (members []relay.Member) {
+	for _, id := range ids {
+		members = append(members, relay.Member{ID: id, Org: "org", Connected: true, RTT: 50 * time.Millisecond})
+	}
+	return members
 }

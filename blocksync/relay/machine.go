@@ -10,6 +10,7 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/fair"
 )
 
 // Config says what a machine is made for.
@@ -79,7 +80,7 @@ type Machine struct {
 	mine    int       // our place among them
 	blocks  map[Ref]*block
 	parked  []parkedPiece
-	parking int // bytes
+	parking fair.Tally // bytes
 	held    int // bytes of unfinished bodies
 	firsts  []first
 	quiet   time.Duration // how late a piece may be, before the size counts

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/fair"
 )
 
 // Member is another peer of the channel, as we see it.
 type Member struct {
 	ID        peer.ID
+	Identity  string // within its organization; empty: it has one host key, this one
 	Org       string
 	RTT       time.Duration // 0 if it was not measured
 	Connected bool          // and speaks the protocol, and may read the channel
@@ -20,10 +22,16 @@ type Member struct {
 	Leader    bool          // it has blocks of the ordering service
 }
 
+// owner is whom a member counts as.
+func (m Member) owner() fair.Owner {
+	return fair.Owner{Org: m.Org, Identity: cmp.Or(m.Identity, string(m.ID))}
+}
+
 // member is a member and what we think of it.
 type member struct {
 	Member
-	short Short
+	short  Short
+	stands bool // for its identity, where one of its host keys has to
 	queue
 
 	// As a relay of our blocks.
@@ -39,10 +47,11 @@ type member struct {
 
 const refuteFault = 8
 
-// Members replaces the view. Members that stay keep their scores.
+// Members replaces the view. Members that stay keep their scores. Of several host keys of one identity the first stands for it.
 func (m *Machine) Members(now time.Time, view []Member) {
 	m.now = now
 	fresh := make(map[peer.ID]*member, len(view))
+	stood := map[fair.Owner]bool{}
 	m.order = m.order[:0]
 	clear(m.shorts)
 	for _, v := range view {
@@ -53,7 +62,8 @@ func (m *Machine) Members(now time.Time, view []Member) {
 		if s == nil {
 			s = &member{short: ShortOf(v.ID), weight: 1}
 		}
-		s.Member = v
+		s.Member, s.stands = v, !stood[v.owner()]
+		stood[v.owner()] = true
 		if !v.Connected {
 			s.reset(m)
 		}
@@ -131,7 +141,7 @@ func (m *Machine) ReachesAll() bool {
 func (m *Machine) share(voters func(*member) bool) (votes, total int) {
 	all, yes := map[string]int{}, map[string]int{}
 	for _, s := range m.order {
-		if !m.reached(s) {
+		if !m.reached(s) || !s.stands {
 			continue
 		}
 		all[s.Org]++

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/fair"
 	"github.com/weft-p2p/weft/internal/leaves"
 )
 
 // parkedPiece is a piece that came before what it can be judged by.
 type parkedPiece struct {
 	from  peer.ID
+	owner fair.Owner
 	frame *Frame
 	since time.Time
 	asked time.Time // when its sender was asked for the announcement
@@ -65,14 +67,14 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 	case m.now.Before(s.liar):
 		return
 	case b == nil:
-		m.park(s.ID, f)
+		m.park(s, f)
 		return
 	case b.refuted:
 		return
 	}
 	b.heardFrom(m.now, f)
 	if f.Mode.forwarded() && !b.announcedBy(s.ID) { // it may announce it in a moment
-		m.park(s.ID, f)
+		m.park(s, f)
 	}
 	b.probed = b.probed || f.Mode == Probed
 	isNew := false
@@ -122,27 +124,27 @@ func (m *Machine) forgery(s *member) {
 }
 
 // park keeps a piece whose announcement is not here, for a moment.
-func (m *Machine) park(from peer.ID, f *Frame) {
-	own := 0
-	for _, p := range m.parked {
-		if p.from == from {
-			own += p.frame.Size()
-		}
-	}
-	if own+f.Size() > parkBytes/4 || m.parking+f.Size() > parkBytes {
+func (m *Machine) park(s *member, f *Frame) {
+	if !m.parking.Fits(s.owner(), parkedSize(f), parkBytes, parkBytes/4) {
 		m.stats.Overflow++
 		return
 	}
 	m.stats.Parked++
-	m.parking += f.Size()
-	m.parked = append(m.parked, parkedPiece{from: from, frame: f, since: m.now})
+	m.parking.Add(s.owner(), parkedSize(f))
+	m.parked = append(m.parked, parkedPiece{from: s.ID, frame: f, since: m.now, owner: s.owner()})
 }
+
+// parkedSize is what a parked piece takes, in bytes: many small ones cost more than they weigh.
+func parkedSize(f *Frame) int { return f.Size() + 256 }
+
+// unload takes a parked piece off its owner's account.
+func (m *Machine) unload(p parkedPiece) { m.parking.Add(p.owner, -parkedSize(p.frame)) }
 
 // unpark drops what has been parked for too long.
 func (m *Machine) unpark() {
 	n := 0
 	for n < len(m.parked) && m.now.Sub(m.parked[n].since) >= parkTime {
-		m.parking -= m.parked[n].frame.Size()
+		m.unload(m.parked[n])
 		n++
 	}
 	m.parked = slices.Delete(m.parked, 0, n)
@@ -165,7 +167,7 @@ func (m *Machine) replay(b *block) {
 		if p.frame.Ref != b.ref {
 			return false
 		}
-		m.parking -= p.frame.Size()
+		m.unload(p)
 		mine = append(mine, p)
 		return true
 	})

@@ -380,3 +380,33 @@ func TestFalseCrownIsNotPassedOn(t *testing.T) {
 		}
 	}
 }
+
+// TestHostKeysOfOneIdentityHaveOneVote: complaints of many host keys count once, so that no certificate blames a relay.
+func TestHostKeysOfOneIdentityHaveOneVote(t *testing.T) {
+	var members []relay.Member
+	for _, id := range []peer.ID{"a", "b", "c", "d", "e"} {
+		members = append(members, relay.Member{ID: id, Org: string(id), Connected: true, RTT: 50 * time.Millisecond})
+	}
+	for i := range 8 {
+		members = append(members, relay.Member{ID: peer.ID(fmt.Sprint("x", i)), Identity: "x", Org: "evil", Connected: true, RTT: 50 * time.Millisecond})
+	}
+	p, b := play(t, members...), newBlock(1, 1_000_000, "me")
+	p.Publish(p.now, b.Announcement, b.body, b.tree)
+	lacks := map[int]bool{} // what a is to relay
+	for _, m := range members {
+		for _, f := range p.sent(m.ID) {
+			if f.Kind == relay.Piece && m.ID == "a" {
+				lacks[f.First] = true
+			}
+		}
+	}
+	want := &relay.Frame{Kind: relay.Want, Ref: b.Ref(), Missing: relay.NewBitmap(b.tree.Count()), Have: relay.NewBitmap(b.tree.Count())}
+	for i := range lacks {
+		want.Missing.Set(i)
+	}
+	for _, m := range members[5:] {
+		p.Receive(p.now, m.ID, want)
+	}
+	p.pass(5 * time.Second)
+	require.EqualValues(t, 1, p.Weight("a"))
+}
