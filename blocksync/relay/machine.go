@@ -81,7 +81,7 @@ type Machine struct {
 	blocks  map[Ref]*block
 	parked  []parkedPiece
 	parking fair.Tally // bytes
-	held    int // bytes of unfinished bodies
+	held    int        // bytes of unfinished bodies
 	firsts  []first
 	quiet   time.Duration // how late a piece may be, before the size counts
 	queued  int           // bytes in all queues
