@@ -217,8 +217,8 @@ var forgedRelays = []forgedRelay{
 func (f *forger) relays(r forgedRelay) {
 	h := f.next(false)
 	time.Sleep(50 * time.Millisecond) // the relays know it
-	before, count := f.counted("weft_peer_faults_total", nil), min(8, portion(perStream))
-	for i := range count {
+	before := f.counted("weft_peer_faults_total", nil)
+	for i := range perRelay {
 		f.order(1, 20<<10, 0)
 		if r.faults > 0 && i%2 == 0 { // it is judged as it would be at any time
 			f.await(5*time.Second, f.peers...)
@@ -240,8 +240,8 @@ func (f *forger) relays(r forgedRelay) {
 	}
 	time.Sleep(2 * time.Second) // what was parked is judged or dropped
 	faults := f.counted("weft_peer_faults_total", nil) - before
-	require.LessOrEqual(f.t, faults, r.faults*count*len(h.audience), "%s: somebody else is blamed", r.name)
-	surely := r.faults * (count + 1) / 2 * (len(h.audience) - 2) // who has forwarded a piece does not look at it again
+	require.LessOrEqual(f.t, faults, r.faults*perRelay*len(h.audience), "%s: somebody else is blamed", r.name)
+	surely := r.faults * (perRelay + 1) / 2 * (len(h.audience) - 2) // who has forwarded a piece does not look at it again
 	require.GreaterOrEqual(f.t, faults, surely, "%s: faults", r.name)
 	require.NoError(f.t, h.host.Close())
 }

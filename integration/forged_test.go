@@ -31,6 +31,7 @@ const (
 	perMessage = 29
 	perStream  = 9
 	perProof   = 50
+	perRelay   = 4
 )
 
 // TestForgedInputs: a member with many hats and outsiders send twelve peers of four organizations 10,000 forgeries, while
