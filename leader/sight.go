@@ -14,6 +14,8 @@ import (
 type sight struct {
 	step  uint64    // the latest Step that saw it
 	came  time.Time // since when each Step has seen it
+	left  time.Time // when a Step first missed it
+	echo  time.Time // the heartbeat with which it came back soon as a leader; zero: it did not
 	alive bool      // its heartbeat was fresh then
 	leads bool      // what it claimed then
 	idle  time.Time // the latest heartbeat without the claim; zero: none
@@ -72,6 +74,10 @@ func (e *Election) sight(in Input, p Candidate) *sight {
 		return nil
 	}
 	if s.step != e.steps-1 { // it was away
+		s.echo = time.Time{}
+		if s.leads && p.Leads && e.clock.now.Before(s.left.Add(lastWords)) {
+			s.echo = p.LastSeen
+		}
 		s.came, s.alive, s.stuck, s.rival = e.clock.now, false, time.Time{}, time.Time{}
 		s.lag, s.still, s.holds = stall{}, stall{}, stall{}
 	}
@@ -133,11 +139,24 @@ func (e *Election) enough(in Input) bool {
 	return leaders >= e.t.Pullers
 }
 
-// forget drops who is gone, once what it did last says nothing any more.
+// lastWords is how long after a leader has gone its last heartbeat may still come: gossipsub offers once a second what it has brought to a
+// part of the members. A leader that is there says so again.
+const lastWords = 2 * time.Second
+
+// doubtful reports whether all that we have heard of a leader since it was gone may be its last word. It is looked at again soon: nobody tells us
+// of a heartbeat that says the same as before.
+func (e *Election) doubtful(p candidate) bool {
+	return !p.echo.IsZero() && p.LastSeen.Equal(p.echo) && !e.clock.past(e.clock.now.Add(2*e.t.Settle))
+}
+
+// forget notes who has just gone, and drops who is gone once what it did last says nothing any more.
 func (e *Election) forget() {
 	for id, s := range e.seen {
-		gave, idle := s.gave.Add(e.t.memory()), s.idle.Add(e.t.LeaderAliveThreshold)
-		if s.step != e.steps && !e.clock.now.Before(gave) && !e.clock.now.Before(idle) {
+		if s.step == e.steps-1 {
+			s.left = e.clock.now
+		}
+		until := later(later(s.gave.Add(e.t.memory()), s.idle.Add(e.t.LeaderAliveThreshold)), s.left.Add(lastWords))
+		if s.step != e.steps && !e.clock.now.Before(until) {
 			delete(e.seen, id)
 		}
 	}
@@ -166,10 +185,10 @@ func (e *Election) crop() {
 	}
 }
 
-// claims returns who claims to lead, without those that get no blocks.
+// claims returns who claims to lead, without those that get no blocks or may be dead.
 func (e *Election) claims(in Input, peers []candidate) (claims []candidate) {
 	for _, p := range peers {
-		if p.Leads && !e.suspect(in, p, peers) {
+		if p.Leads && !e.doubtful(p) && !e.suspect(in, p, peers) {
 			claims = append(claims, p)
 		}
 	}

@@ -181,16 +181,6 @@ func (s *sim) since() time.Duration {
 	return s.log[len(s.log)-1].at
 }
 
-// first is when somebody has led for the first time at or after from.
-func (s *sim) first(from time.Duration) time.Duration {
-	for _, c := range s.log {
-		if c.at >= from && len(c.leaders) > 0 {
-			return c.at
-		}
-	}
-	return s.now
-}
-
 type event struct {
 	at     time.Duration
 	serial int

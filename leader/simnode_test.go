@@ -82,6 +82,16 @@ func (n *simNode) haunt(o *simNode, said leader.Candidate) {
 	})
 }
 
+// echo brings some their last word of us when they have believed us dead already: gossipsub offers again, once a second, what it has brought to
+// a part of a mesh.
+func (n *simNode) echo(said leader.Candidate) {
+	for _, o := range n.nodes {
+		if o != n && o.up && n.rand.IntN(3) == 0 {
+			o.later(n.uniform(1200*time.Millisecond), func() { o.hear(n.id, said) })
+		}
+	}
+}
+
 // word is what our heartbeat says.
 func (n *simNode) word() leader.Candidate {
 	return leader.Candidate{ID: n.name, Height: n.height, Leads: n.decision.Lead, Near: !n.far}

@@ -39,7 +39,7 @@ func TestRulesHaveTests(t *testing.T) {
 }
 
 // pagesOfTests are other pages that name tests.
-var pagesOfTests = []string{"SECURITY.md", "docs/security-tests.md", "docs/spec/deliver.md", "docs/spec/limits.md"}
+var pagesOfTests = []string{"SECURITY.md", "docs/security-tests.md", "docs/deliver-tests.md", "docs/spec/deliver.md", "docs/spec/limits.md"}
 
 // What a page says that a test shows, a test shows.
 func TestPagesNameTests(t *testing.T) {
