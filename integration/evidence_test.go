@@ -12,8 +12,10 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft"
+	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/blocktest"
 	"github.com/weft-p2p/weft/internal/devnet"
@@ -181,6 +183,63 @@ func TestMemberThatAnnouncesFalseRoots(t *testing.T) {
 		for _, p := range n.peers {
 			require.Len(t, p.channel.Evidence(), 1, "what it says counts for nothing, not even as evidence")
 		}
+	})
+}
+
+// TestMemberThatSendsFalseBodies: a member announces a block before anybody has it, on relay streams, with the root of another
+// body, and sends that, each piece to one peer. The peers forward it, as they should, find that it does not fit the header and
+// free its place: the true body comes from others, and the announcement is evidence against the liar, and nothing against those
+// who have forwarded.
+func TestMemberThatSendsFalseBodies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNet(t, lan, 2, 3)
+		registry := prometheus.NewRegistry()
+		f := &forger{testNet: n, registries: []*prometheus.Registry{registry}}
+		n.peers[5].options = []weft.Option{weft.WithRegisterer(registry)}
+		n.startAll()
+		n.order(3, 2<<10, 100*time.Millisecond)
+		n.requireAll(10*time.Second, n.peers...)
+		leaders, hearers := []*testPeer{n.peers[0], n.peers[3]}, []*testPeer{n.peers[1], n.peers[2], n.peers[4], n.peers[5]}
+		liar := &hat{stranger: n.newStranger(100, n.orgs[0])}
+		for _, p := range hearers {
+			liar.meet(p)
+		}
+		time.Sleep(meeting)
+		for _, p := range leaders {
+			n.cutOff(p.number)
+		}
+		n.order(1, 40<<10, 0)
+		s := falsely(liar.bare(n.ordered(4)))
+		sealed := liar.sealed(liar.announced(s.Announcement))
+		before := f.counted("weft_block_bytes_received_total", []topics.Reason{"relay"})
+		for i, p := range hearers {
+			frames := []*relay.Frame{s.announce(sealed)}
+			for first := i; first < s.tree.Count(); first += len(hearers) {
+				frames = append(frames, s.piece(relay.Relay, first))
+			}
+			liar.ask(p, relay.Protocol.ID, onRelay(n.channelTopic(topics.Announcements), frames...))
+		}
+		time.Sleep(time.Second)
+		require.GreaterOrEqual(t, f.counted("weft_block_bytes_received_total", []topics.Reason{"relay"})-before, s.BodySize, "the false body was relayed whole")
+		for _, p := range hearers {
+			require.EqualValues(t, 4, p.channel.Height())
+			require.Empty(t, p.channel.Evidence(), "nobody can know yet")
+		}
+		for _, p := range leaders {
+			n.mendOff(p.number)
+		}
+		n.requireAll(30*time.Second, n.peers...)
+		time.Sleep(time.Second)
+		for _, p := range hearers {
+			found := p.channel.Evidence()
+			require.Len(t, found, 1, "peer %d", p.number)
+			require.Equal(t, evidence.FalseAnnouncement, found[0].Kind)
+			require.Equal(t, []string{liar.local.Signer.String()}, found[0].Names())
+			n.requireProven(found[0])
+		}
+		n.order(3, 40<<10, 200*time.Millisecond)
+		n.requireAll(5*time.Second, n.peers...)
+		require.Zero(t, f.counted("weft_peer_faults_total", nil), "who has forwarded is not at fault")
 	})
 }
 
