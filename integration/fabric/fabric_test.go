@@ -11,12 +11,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/weft-p2p/weft/internal/devnet"
+	"github.com/weft-p2p/weft/internal/orderer/orderertest"
 )
 
 // A stock peer whose only source is a weft node commits what a stock orderer orders: transactions and configurations that come through
 // the weft node's Broadcast, and those that its own gateway sends. It comes back when the weft node does.
 func TestStockPeerDrawsFromWeft(t *testing.T) {
+	for name, mutual := range map[string]bool{"TLS": false, "mutual TLS": true} {
+		t.Run(name, func(t *testing.T) { drawFromWeft(t, mutual) })
+	}
+}
+
+func drawFromWeft(t *testing.T, mutual bool) {
 	n := newNetwork(t)
+	if mutual {
+		n.certificate = orderertest.ClientTLS(t, n.org)
+	}
 	n.startOrderer(t)
 	stop := n.startWeft(t)
 	n.startPeer(t)

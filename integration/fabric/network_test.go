@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -53,6 +54,7 @@ type network struct {
 	peerAddress    string
 	peer           process
 	adminMSP       string
+	certificate    *tls.Certificate // of clients; nil: the stock peer does without client certificates, as client and as server
 }
 
 func newNetwork(t *testing.T) *network {
@@ -213,8 +215,18 @@ func (n *network) startPeer(t *testing.T) {
 	n.tls(t, n.org, "peer")
 	n.write(t, "peer/core.yaml", fmt.Appendf(nil, peerYAML, n.org.MSPID, n.peerAddress, n.peerAddress, freeAddress(t), n.peerAddress,
 		n.ordererAddress, n.weftAddress, n.dir+"/weft/tls/ca.crt", home+"/snapshots"))
-	n.peer = start(t, stock(t, "peer"), home, []string{"FABRIC_CFG_PATH=" + home}, "node", "start")
+	n.peer = start(t, stock(t, "peer"), home, n.peerEnv(), "node", "start")
 	n.peer.log.await(t, "Started peer with ID")
+}
+
+// peerEnv is the environment of the stock peer and of its command line.
+func (n *network) peerEnv() []string {
+	env := []string{"FABRIC_CFG_PATH=" + filepath.Join(n.dir, "peer")}
+	if n.certificate != nil {
+		env = append(env, "CORE_PEER_TLS_CLIENTAUTHREQUIRED=true", "CORE_PEER_TLS_CLIENTROOTCAS_FILES=tls/ca.crt",
+			"CORE_PEER_TLS_CLIENTCERT_FILE=tls/server.crt", "CORE_PEER_TLS_CLIENTKEY_FILE=tls/server.key")
+	}
+	return env
 }
 
 // peerYAML is what a stock peer needs of its core.yaml; it runs in the folder of this file. The chaincode builder builds none.
@@ -262,7 +274,7 @@ func (n *network) joinPeer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	home := filepath.Join(n.dir, "peer")
-	join := command(ctx, stock(t, "peer"), []string{"FABRIC_CFG_PATH=" + home, "CORE_PEER_MSPCONFIGPATH=" + n.adminMSP}, "channel", "join", "-b", n.genesisFile)
+	join := command(ctx, stock(t, "peer"), append(n.peerEnv(), "CORE_PEER_MSPCONFIGPATH="+n.adminMSP), "channel", "join", "-b", n.genesisFile)
 	join.Dir = home
 	out, err := join.CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -289,7 +301,11 @@ func (n *network) configUpdate(t *testing.T, changes ...devnet.Change) *common.E
 
 func (n *network) dial(t *testing.T, address string) *grpc.ClientConn {
 	t.Helper()
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(credentials.NewTLS(trusting(t, n.org))))
+	conf := trusting(t, n.org)
+	if n.certificate != nil {
+		conf.Certificates = []tls.Certificate{*n.certificate}
+	}
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(credentials.NewTLS(conf)))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	return conn
@@ -354,10 +370,15 @@ func (n *network) seek(t *testing.T, number uint64) *common.Envelope {
 		require.NoError(t, err)
 		return raw
 	}
+	var hash []byte
+	if n.certificate != nil {
+		sum := sha256.Sum256(n.certificate.Certificate[0])
+		hash = sum[:]
+	}
 	payload := encode(&common.Payload{
 		Header: &common.Header{
 			ChannelHeader: encode(&common.ChannelHeader{
-				Type: int32(common.HeaderType_DELIVER_SEEK_INFO), ChannelId: channel, Timestamp: timestamppb.Now(),
+				Type: int32(common.HeaderType_DELIVER_SEEK_INFO), ChannelId: channel, Timestamp: timestamppb.Now(), TlsCertHash: hash,
 			}),
 			SignatureHeader: encode(&common.SignatureHeader{Creator: n.client.Serialize(), Nonce: nonce}),
 		},
