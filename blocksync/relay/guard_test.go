@@ -31,6 +31,7 @@ type ward struct {
 	t      *testing.T
 	host   host.Host // the node's
 	member host.Host
+	twin   host.Host // another host key of the member's identity
 	*stream.Accounts
 	channel *relay.Channel
 	block   *blockOf // announced by the member
@@ -43,10 +44,10 @@ type ward struct {
 func guarded(t *testing.T, test func(w *ward)) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := simtest.New(t, simtest.Link{Latency: 5 * time.Millisecond, BitsPerSecond: 20e9})
-		w := &ward{t: t, host: newHost(t, sim, 0), member: newHost(t, sim, 1)}
+		w := &ward{t: t, host: newHost(t, sim, 0), member: newHost(t, sim, 1), twin: newHost(t, sim, 2)}
 		var err error
 		w.Accounts, err = stream.NewAccounts(stream.AccountsConfig{
-			Owner:  func(id peer.ID) (fair.Owner, bool) { return fair.Owner{Org: "A", Identity: string(id)}, true },
+			Owner:  func(id peer.ID) (fair.Owner, bool) { return fair.Owner{Org: "A", Identity: "one"}, true },
 			Barred: func(id peer.ID) { _ = w.host.Network().ClosePeer(id) },
 		})
 		require.NoError(t, err)
@@ -93,13 +94,15 @@ func (w *ward) config(carrier *relay.Carrier) relay.ChannelConfig {
 }
 
 // open opens a stream of the member's, connecting first if need be; it reports whether it was taken.
-func (w *ward) open() (network.Stream, bool) {
+func (w *ward) open() (network.Stream, bool) { return w.openAs(w.member) }
+
+func (w *ward) openAs(h host.Host) (network.Stream, bool) {
 	ctx, cancel := context.WithTimeout(w.t.Context(), 5*time.Second)
 	defer cancel()
-	if w.member.Connect(ctx, peer.AddrInfo{ID: w.host.ID(), Addrs: w.host.Addrs()}) != nil {
+	if h.Connect(ctx, peer.AddrInfo{ID: w.host.ID(), Addrs: w.host.Addrs()}) != nil {
 		return nil, false
 	}
-	s, err := w.member.NewStream(ctx, w.host.ID(), relay.Protocol.ID)
+	s, err := h.NewStream(ctx, w.host.ID(), relay.Protocol.ID)
 	if err != nil {
 		return nil, false
 	}
@@ -188,6 +191,28 @@ func (w *ward) misplaced() *relay.Frame {
 	f := w.block.piece(relay.Final, 4, 4)
 	f.First = 8
 	return f
+}
+
+// TestBarredIdentityLosesAllItsStreams: those of its other host keys end with the next frame, which is not heard.
+func TestBarredIdentityLosesAllItsStreams(t *testing.T) {
+	guarded(t, func(w *ward) {
+		s, ok := w.openAs(w.twin)
+		require.True(t, ok)
+		write := relay.WriteFrames(s)
+		require.NoError(t, write("scope", w.announce()))
+		require.NoError(t, write("a channel that is not here", w.announce()))
+		time.Sleep(100 * time.Millisecond)
+		require.True(t, alive(s))
+		for range stream.FaultLimit {
+			w.Fault(w.member.ID(), stream.Violation)
+		}
+		_ = write("scope", w.announce())
+		time.Sleep(100 * time.Millisecond)
+		require.False(t, alive(s))
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		require.Equal(t, 1, w.judged)
+	})
 }
 
 // TestWhatIsNoFault: what an honest peer may say, whatever it knows: it is not barred for it, however often.

@@ -73,11 +73,17 @@ func (c *Carrier) serve(ctx context.Context, s *stream.Stream) error {
 		if err := c.charge(ctx, from, owner, cost(f)); err != nil {
 			return err
 		}
-		if ch := c.channel(scope, from); ch != nil {
+		switch ch := c.channel(scope, from); {
+		case ch != nil:
 			ch.receive(from, f)
+		case !c.Speaks(from): // barred, perhaps for what another host key of its identity did
+			return errUnheard
 		}
 	}
 }
+
+// errUnheard ends a stream of a peer that is not listened to any more.
+var errUnheard = errors.New("relay: peer has lost its standing")
 
 // noEnd is nil for an end between frames.
 func noEnd(err error) error {
