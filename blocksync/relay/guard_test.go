@@ -238,6 +238,9 @@ func TestWhatIsNoFault(t *testing.T) {
 
 // TestFloodIsReadSlowly: more work than the rate is read no faster than the rate, and bars whoever goes on.
 func TestFloodIsReadSlowly(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it costs seconds, and many under the race detector")
+	}
 	guarded(t, func(w *ward) {
 		s, ok := w.open()
 		require.True(t, ok)

@@ -155,6 +155,9 @@ func TestWorkAtTheLimit(t *testing.T) {
 
 // TestHonestWorkIsFarFromTheLimit: bursts of blocks cost no identity a quarter of what it may cause, and no organization.
 func TestHonestWorkIsFarFromTheLimit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it costs seconds, and many under the race detector")
+	}
 	for _, c := range []struct{ peers, size, rate int }{{2, 1e6, 20}, {50, 1e6, 20}, {12, 16 << 10, 100}, {50, 16 << 10, 100}} {
 		t.Run(fmt.Sprintf("%d blocks/s of %d bytes to %d peers", c.rate, c.size, c.peers), func(t *testing.T) {
 			each, all := map[[2]int]int{}, map[int]int{} // by receiver
@@ -203,6 +206,9 @@ func (p *player) unfinished(b *blockOf, upTo int) (taken int) {
 
 // TestUnfinishedBodiesAtTheLimit: an announcer's and a channel's share are filled to the last byte, and not one leaf further.
 func TestUnfinishedBodiesAtTheLimit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it costs seconds, and many under the race detector")
+	}
 	const leaf, size = 8 << 10, 64<<20 + 8<<10
 	var members []relay.Member
 	for _, id := range []peer.ID{"a", "a2", "b", "c"} {
@@ -259,6 +265,9 @@ func TestParkedPiecesAtTheLimit(t *testing.T) {
 
 // TestFinishedBodiesAtTheLimit: bodies stay for complaints up to lingerBytes; one byte more, and the oldest goes.
 func TestFinishedBodiesAtTheLimit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it costs seconds, and many under the race detector")
+	}
 	for name, c := range map[string]struct {
 		last int
 		kept bool
