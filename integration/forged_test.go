@@ -18,6 +18,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft"
+	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/topics"
@@ -86,6 +87,7 @@ func newForger(t *testing.T) *forger {
 		f.registries = append(f.registries, r)
 		p.tap, p.options = &tap{}, []weft.Option{weft.WithRegisterer(r)}
 	}
+	f.peers[0].wire = &wire{}
 	f.startAll()
 	f.alien = f.enroll(f.newOrg("Aliens"), "alien", devnet.Orderer)
 	orderer := f.enroll(f.org, "orderer1", devnet.Orderer)
@@ -280,7 +282,8 @@ func (f *forger) proofs() {
 	at := evidence.Place{Channel: channelName, Genesis: block.HeaderHash(f.genesis.Header), Config: bundle.Number(), Found: time.Now()}
 	last := h.last()
 	body := encoded(last.Data)
-	truth := f.peers[0].tap.messages(f.channelTopic(topics.Announcements))
+	truth := append(f.peers[0].tap.messages(f.channelTopic(topics.Announcements)), announcements(f.peers[0].wire.said(relay.Protocol.ID))...)
+	require.NotEmpty(f.t, truth)
 	kinds := map[string]func() (*evidence.Proof, error){
 		"a fork that only the forger has signed": func() (*evidence.Proof, error) {
 			b := h.signed(h.successor(), h.local.Signer)
