@@ -35,6 +35,7 @@ func Limits() map[string]string {
 		"MaxFrame": MaxFrame, "MaxData": MaxData, "maxTargetsOnWire": maxTargetsOnWire, "maxWords": maxWords, "maxScope": maxScope,
 		"maxScopes": maxScopes, "Window": Window, "rootsPerOrg": rootsPerOrg, "parkBytes": parkBytes, "heldBytes": heldBytes,
 		"announcerBytes": announcerBytes, "lingerBytes": lingerBytes, "queueBytes": queueBytes, "directBytes": directBytes, "introduceAbove": introduceAbove,
+		"tiersAbove": tiersAbove,
 	} {
 		limits[name] = strconv.Itoa(v)
 	}

@@ -62,12 +62,16 @@ func mark(set Bitmap, f *Frame) {
 }
 
 // spread is the relay's part: a piece goes to every visible member but those who announced it. Members that we see but
-// cannot reach are left to one of those that we can.
+// cannot reach are left to one of those that we can; in large networks, most are left to another.
 func (m *Machine) spread(s *member, b *block, f *Frame) {
 	mark(b.passed, f)
 	m.stats.Forwarded++
-	var away []Short
 	plain := &Frame{Kind: Piece, Ref: f.Ref, First: f.First, Count: f.Count, Proof: f.Proof, Data: f.Data}
+	if len(m.order) > tiersAbove {
+		m.spreadByRows(s, b, plain)
+		return
+	}
+	var away []Short
 	for _, t := range m.order {
 		if !t.Connected && !t.Hidden && !b.announcedBy(t.ID) && len(away) < maxTargets {
 			away = append(away, t.short)
@@ -83,6 +87,39 @@ func (m *Machine) spread(s *member, b *block, f *Frame) {
 			with.Targets, away, g = away, nil, &with
 		}
 		m.send(t, b, g, false)
+	}
+}
+
+// spreadByRows sends a piece to one member of each row of the view, another one for each piece, which passes it on to the
+// rest of its row: a relay would take too long to send it to everybody. Rows are as long as each other, so that no connection
+// inside one carries more than others.
+func (m *Machine) spreadByRows(s *member, b *block, plain *Frame) {
+	n := len(m.order)
+	rows := (n + maxTargets) / (1 + maxTargets)
+	own, _ := slices.BinarySearchFunc(m.order, m.Self, byID)
+	for i := range rows {
+		row := (i + own*rows/n) % rows
+		var reach, away []*member
+		for _, t := range m.order[row*n/rows : (row+1)*n/rows] {
+			switch {
+			case t == s || t.Hidden || b.announcedBy(t.ID):
+			case t.Connected:
+				reach = append(reach, t)
+			default:
+				away = append(away, t)
+			}
+		}
+		if len(reach) == 0 {
+			continue
+		}
+		g := *plain
+		head := reach[(plain.First+i)%len(reach)]
+		for _, t := range append(reach, away...) {
+			if t != head {
+				g.Targets = append(g.Targets, t.short)
+			}
+		}
+		m.send(head, b, &g, false)
 	}
 }
 

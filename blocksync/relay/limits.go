@@ -18,6 +18,11 @@ const (
 	// introduceAbove is from how many members on the source does not tell each itself: it tells one in about the square root
 	// of their number, and these tell the others. maxIntroduced bounds what one is asked to tell.
 	introduceAbove, maxIntroduced = 150, 64
+	// headStart is how long the pieces of a block wait behind such announcements.
+	headStart = 10 * time.Millisecond
+	// tiersAbove is from how many members on a relay sends a piece to one member of each row of the view, who passes it on to
+	// the others: to send it to everybody would take longer than another hop.
+	tiersAbove = 500
 	// unknownAfter is how long a piece of an unknown block waits before its sender is asked for the announcement.
 	unknownAfter = 20 * time.Millisecond
 

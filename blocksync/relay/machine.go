@@ -165,6 +165,7 @@ func (m *Machine) Tick(now time.Time) {
 			m.forget(b)
 		default:
 			m.standBy(b)
+			m.follow(b)
 			m.overdue(b)
 			m.repair(b)
 			m.judge(b, false)

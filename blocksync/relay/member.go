@@ -112,9 +112,11 @@ func (m *Machine) rtt() time.Duration {
 	return all[len(all)*9/10]
 }
 
+func byID(s *member, id peer.ID) int { return cmp.Compare(s.ID, id) }
+
 // around are the members from our own place on, so that members that forward at the same time begin at different ones.
 func (m *Machine) around(yield func(*member) bool) {
-	from, _ := slices.BinarySearchFunc(m.order, m.Self, func(s *member, id peer.ID) int { return cmp.Compare(s.ID, id) })
+	from, _ := slices.BinarySearchFunc(m.order, m.Self, byID)
 	for i := range m.order {
 		if !yield(m.order[(from+i)%len(m.order)]) {
 			return

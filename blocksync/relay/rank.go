@@ -70,12 +70,12 @@ func (m *Machine) standBy(b *block) {
 	case m.now.Before(p.due):
 	default:
 		b.pending, b.doneAt = nil, m.now
-		m.announce(b)
 		if seen == 0 {
-			m.distribute(b)
-		} else {
-			b.slice(m.pieceSize(b, len(m.order)), 0)
+			m.begin(b)
+			return
 		}
+		m.announce(b)
+		b.slice(m.pieceSize(b, len(m.order)), 0)
 	}
 }
 
@@ -110,6 +110,10 @@ func (m *Machine) announcedFirst(b *block, id peer.ID) {
 // yield takes back the pieces that have not left yet: another source spreads the block. What is missing in the end is
 // repaired.
 func (m *Machine) yield(b *block) {
+	if b.source != nil && !b.source.waits.IsZero() {
+		b.source.waits = time.Time{}
+		b.slice(m.pieceSize(b, len(m.order)), 0)
+	}
 	for _, s := range m.order {
 		s.remove(m, func(i item) bool { return i.block == b && i.Mode == Relay })
 	}

@@ -25,6 +25,7 @@ type source struct {
 	probeOK   int
 	judged    bool
 	since     time.Time
+	waits     time.Time // when the pieces are shared out; zero if they are
 }
 
 // piece is a run of leaves that travels together.
@@ -44,8 +45,26 @@ func (m *Machine) Publish(now time.Time, a Announcement, body []byte, tree *leav
 	if b == nil || b.source != nil {
 		return
 	}
+	m.begin(b)
+}
+
+// begin announces a block and shares its pieces out. In large networks announcements leave first: connections share the
+// uplink packet by packet, so that among pieces for everybody the few long announcements would be the last to be through.
+func (m *Machine) begin(b *block) {
 	m.announce(b)
+	if len(m.order) > introduceAbove {
+		b.source.waits = m.now.Add(headStart)
+		return
+	}
 	m.distribute(b)
+}
+
+// follow shares the pieces out when the announcements have left.
+func (m *Machine) follow(b *block) {
+	if b.source != nil && !b.source.waits.IsZero() && !m.now.Before(b.source.waits) {
+		b.source.waits = time.Time{}
+		m.distribute(b)
+	}
 }
 
 // whole makes or completes the state of a block that we have.

@@ -145,6 +145,9 @@ var epoch = time.Unix(1_000_000, 0)
 
 func (s *Sim) time() time.Time { return epoch.Add(s.now) }
 
+// Height is how many blocks a peer has without a gap, the genesis block included.
+func (p *Peer) Height() uint64 { return p.height }
+
 // Now is the virtual time since the beginning.
 func (s *Sim) Now() time.Duration { return s.now }
 
