@@ -15,6 +15,9 @@ import (
 // TestLargeNetworkInRows: in a view of hundreds, a block is with everybody after three hops in one copy, no complaint, and no
 // member sends much more than others.
 func TestLargeNetworkInRows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it costs seconds, and many under the race detector")
+	}
 	const peers, size = 520, 64 << 10
 	s := relaysim.New(relaysim.Config{Peers: peers, Seed: 1, Judge: 2 * time.Millisecond})
 	b := s.Block(1, size)
@@ -36,6 +39,9 @@ func TestLargeNetworkInRows(t *testing.T) {
 
 // TestLargeNetworkWithMutePeers: who heads a row and passes nothing on costs the row a repair.
 func TestLargeNetworkWithMutePeers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it costs seconds, and many under the race detector")
+	}
 	const peers = 520
 	mute := pick(rand.New(rand.NewPCG(1, 1)), peers/10, peers)
 	s := relaysim.New(relaysim.Config{Peers: peers, Seed: 1, Send: func(from, _ int, f *relay.Frame) []*relay.Frame {
@@ -55,6 +61,9 @@ func TestLargeNetworkWithMutePeers(t *testing.T) {
 // TestLargeNetworkWithTwoLeaders: two that have a block at once, and that wait with their pieces until announcements are
 // out, spread it once.
 func TestLargeNetworkWithTwoLeaders(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it costs seconds, and many under the race detector")
+	}
 	const peers, size = 210, 160 << 10
 	s := relaysim.New(relaysim.Config{Peers: peers, Seed: 1, Leader: func(i int) bool { return i < 2 }})
 	for number := uint64(1); number <= 3; number++ {
@@ -71,6 +80,9 @@ func TestLargeNetworkWithTwoLeaders(t *testing.T) {
 // TestBurstsOfBlocks: blocks at the rates of a busy orderer, on 1 Gbit/s. They are there in order and no
 // later at the end than at the beginning, nothing is dropped, and queues are empty when it is over.
 func TestBurstsOfBlocks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it costs seconds, and many under the race detector")
+	}
 	for _, c := range []struct {
 		name   string
 		size   int
