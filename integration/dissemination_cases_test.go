@@ -39,6 +39,13 @@ var spreadCases = []spreadCase{
 	{whole: everybody, peers: 30, size: 10 * mB, mbps: 100, rtt: 50 * ms, few: 2},
 	{whole: alone, peers: 100, size: mB, mbps: 100, rtt: 50 * ms, orgs: 25, hidden: true},
 	{whole: alone, peers: 50, size: mB, mbps: 100, rtt: 50 * ms, every: 120 * ms, blocks: 50},
+	{whole: alone, peers: 50, size: mB, mbps: 100, rtt: 50 * ms, every: 120 * ms, blocks: 500, discrete: true},
+	{whole: alone, peers: 50, size: 16 * kB, mbps: 1000, rtt: 50 * ms, every: 10 * ms, blocks: 200},
+	{whole: alone, peers: 50, size: mB, mbps: 1000, rtt: 50 * ms, every: 50 * ms, blocks: 40},
+	{short: alone, whole: alone, peers: 300, size: 160 * kB, mbps: 100, rtt: 50 * ms, blocks: 3, discrete: true},
+	{whole: alone, peers: 300, size: mB, mbps: 100, rtt: 50 * ms, blocks: 3, discrete: true},
+	{short: alone, whole: alone, peers: 1000, size: 160 * kB, mbps: 100, rtt: 50 * ms, blocks: 3, discrete: true},
+	{whole: alone, peers: 1000, size: mB, mbps: 100, rtt: 50 * ms, blocks: 3, discrete: true},
 }
 
 // spreadCase is a network, and what is spread on it.
@@ -57,6 +64,7 @@ type spreadCase struct {
 	leaders     int   // organizations whose first peer has each block from the ordering service; 0: one
 	every       time.Duration
 	blocks      int
+	discrete    bool // the relay's machines alone, by discrete events: networks too large for whole nodes, and long series
 	quick       bool // over sockets: do not wait until everything is calm
 	few         int  // blocks of the schemes beside weft, if not as many: those that take minutes each
 }
@@ -70,6 +78,9 @@ const (
 )
 
 func (s share) String() string { return map[share]string{third: "third", fifth: "fifth"}[s] }
+
+// castStream is the stream of a seed's randomness that roles are drawn from, so that a seed is the same network everywhere.
+const castStream = 3
 
 // filled is the case with its defaults: ten blocks, one a second, one leader, one organization.
 func (c spreadCase) filled() spreadCase {
@@ -99,6 +110,7 @@ func (c spreadCase) describe() string {
 	add(c.leaders > 1, "/leaders=%d", c.leaders)
 	add(c.hidden, "/orgs=%dx%d", c.orgs, c.peers/max(c.orgs, 1))
 	add(c.every > 0 && c.every != time.Second, "/every=%s", c.every)
+	add(c.discrete, "/net=discrete-event")
 	return name + strings.Join(more, "")
 }
 
@@ -135,8 +147,8 @@ type role struct {
 	leads, hidden, mute, slow bool
 }
 
-// cast gives the peers of a case their roles, organization by organization, and the network its links.
-func (c spreadCase) cast(n *simtest.Net, random *rand.Rand) []role {
+// cast gives the peers of a case their roles, organization by organization.
+func (c spreadCase) cast(random *rand.Rand) []role {
 	roles := make([]role, c.peers)
 	var followers []int
 	for i := range roles {
@@ -157,15 +169,30 @@ func (c spreadCase) cast(n *simtest.Net, random *rand.Rand) []role {
 	}
 	some(c.mute, func(r *role) { r.mute = true })
 	some(c.slow, func(r *role) { r.slow = true })
+	return roles
+}
+
+// slowUp is what a slow peer's uplink carries, in bits a second.
+const slowUp = 10e6
+
+// wire gives a network the links of the case.
+func (c spreadCase) wire(n *simtest.Net, roles []role) {
 	for i, r := range roles {
 		if r.slow {
 			link := c.link()
-			link.Up = 10e6
+			link.Up = slowUp
 			n.SetLink(i, link)
 		}
 	}
 	if c.world {
-		n.SetLatency(func(from, to int) time.Duration { return time.Duration(worldLatency[from%5][to%5]) * ms })
+		n.SetLatency(c.latency)
 	}
-	return roles
+}
+
+// latency is one way from a peer to another.
+func (c spreadCase) latency(from, to int) time.Duration {
+	if c.world {
+		return time.Duration(worldLatency[from%5][to%5]) * ms
+	}
+	return c.rtt / 2
 }

@@ -44,8 +44,9 @@ type others struct {
 // spreadByReference measures another scheme on the network of the case. The leaders publish a block at the same moment.
 func spreadByReference(t *testing.T, scheme string, c spreadCase) *spreading {
 	n := simtest.New(t, c.link())
-	random := n.Rand(3)
-	roles := c.cast(n, random)
+	random := n.Rand(castStream)
+	roles := c.cast(random)
+	c.wire(n, roles)
 	o := &others{scheme: scheme, settling: settling, wire: n.Carried}
 	for i := range roles {
 		o.host(t, n.Options(i))

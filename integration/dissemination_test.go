@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
+	"github.com/weft-p2p/weft/internal/simtest"
 )
 
 var (
@@ -32,6 +33,9 @@ func BenchmarkDissemination(b *testing.B) {
 					inBubble(b, func(t *testing.T) { runs = append(runs, spread(t, scheme, c)) })
 				}
 				report(b, runs)
+				if scheme == "weft" && !c.discrete {
+					calibrate(b, runs)
+				}
 			})
 		}
 	}
@@ -51,21 +55,46 @@ func TestSpreading(t *testing.T) {
 			t.Run(c.name(scheme), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					s := spread(t, scheme, c)
-					require.Zero(t, s.missing())
-					require.Greater(t, slices.Min(s.all()), c.rtt/2, "faster than light")
-					require.Greater(t, s.copies(), 0.6) // the mute of gossipsub and Fabric's push take, and pass nothing on
-					require.Less(t, s.copies(), 12.0)
-					require.Greater(t, s.wireCopies(), s.copies()-0.2)
+					requirePossible(t, s)
+					if scheme == "weft" {
+						requirePossible(t, spreadByEvents(s.spreadCase, s.seed))
+					}
 				})
 			})
 		}
 	}
 }
 
+// requirePossible requires that everything has arrived, and that figures are of a possible size.
+func requirePossible(t *testing.T, s *spreading) {
+	t.Helper()
+	require.Zero(t, s.missing())
+	require.Greater(t, slices.Min(s.all()), s.rtt/2, "faster than light")
+	require.Greater(t, s.copies(), 0.6) // the mute of gossipsub and Fabric's push take, and pass nothing on
+	require.Less(t, s.copies(), 12.0)
+	require.Greater(t, s.wireCopies(), s.copies()-0.2)
+}
+
+// TestSimulatorIsNearWholeNodes: the simulator of packets has the networks that whole nodes cannot run here, so on one that
+// they can both have to say the same, within a tenth of the time, but for what whole nodes send besides blocks.
+func TestSimulatorIsNearWholeNodes(t *testing.T) {
+	c := spreadCase{peers: 12, size: 160 * kB, mbps: 100, rtt: 50 * ms, blocks: 3}
+	synctest.Test(t, func(t *testing.T) {
+		s := spread(t, "weft", c)
+		real, sim := figuresOf([]*spreading{s}), figuresOf([]*spreading{spreadByEvents(s.spreadCase, s.seed)})
+		t.Logf("whole nodes %s, %.3f copies; simulator %s, %.3f copies", real.toAll, real.copies, sim.toAll, sim.copies)
+		require.InEpsilon(t, real.toAll, sim.toAll, 0.1)
+		require.InDelta(t, real.copies, sim.copies, 0.1)
+	})
+}
+
 // spread runs one case with one scheme.
 func spread(t *testing.T, scheme string, c spreadCase) *spreading {
 	c = c.filled()
-	if scheme == "weft" {
+	switch {
+	case c.discrete:
+		return spreadByEvents(c, simtest.Seed(t))
+	case scheme == "weft":
 		return spreadByWeft(t, c)
 	}
 	if c.few > 0 {

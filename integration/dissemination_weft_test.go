@@ -26,8 +26,10 @@ const (
 // at that moment.
 func spreadByWeft(t *testing.T, c spreadCase) *spreading {
 	n := newNet(t, c.link(), c.orgs, 0)
-	roles := c.cast(n.Net, n.Rand(3))
+	roles := c.cast(n.Rand(castStream))
+	c.wire(n.Net, roles)
 	s := newSpreading("weft", c, roles)
+	s.seed = n.Seed
 	hush := new(atomic.Bool)
 	var honest []*testPeer
 	for i, r := range roles {

@@ -18,8 +18,9 @@ import (
 type spreading struct {
 	spreadCase
 	scheme string
-	honest int   // peers that a block has to reach, the mute and the leaders left out
-	bytes  int64 // of the blocks
+	seed   uint64 // of its network
+	honest int    // peers that a block has to reach, the mute and the leaders left out
+	bytes  int64  // of the blocks
 
 	before, after reading
 
@@ -99,45 +100,60 @@ func (s *spreading) copies() float64 { return float64(s.after.payload-s.before.p
 // wireCopies is what the links carried, by what had to be received; heartbeats, acknowledgements and lost packets are in it.
 func (s *spreading) wireCopies() float64 { return float64(s.after.wire-s.before.wire) / s.due() }
 
-// report reports the figures of some runs of a case: p50 and p99 over all blocks and peers, and the median over blocks of
-// the time to the last peer. Where peers are mute or slow, the first block is apart, for nobody knows them then: first-ms is
-// the worst of all runs.
-func report(b *testing.B, runs []*spreading) {
+// figures are what some runs of a case have in common. Where peers are mute or slow, the first block is apart, for nobody
+// knows them then.
+type figures struct {
+	missing         int
+	p50, p99        time.Duration // over all blocks and peers
+	toAll           time.Duration // median over blocks
+	first           time.Duration // to all, of the first block: the worst of all runs; 0 if it is not apart
+	copies, onWires float64
+}
+
+// figuresOf sums up runs of a case.
+func figuresOf(runs []*spreading) figures {
+	var f figures
 	var all, last []time.Duration
-	var first time.Duration
-	var copies, wire float64
-	c := runs[0].spreadCase
 	for _, s := range runs {
-		if n := s.missing(); n > 0 {
-			b.ReportMetric(float64(n), "missing")
-			if s.scheme == "weft" {
-				b.Errorf("%d deliveries are missing", n)
-			}
-		}
 		toAll := s.toAll()
-		if c.mute+c.slow > 0 && len(toAll) > 1 {
-			first, toAll = max(first, toAll[0]), toAll[1:]
+		if s.mute+s.slow > 0 && len(toAll) > 1 {
+			f.first, toAll = max(f.first, toAll[0]), toAll[1:]
 		}
 		all, last = append(all, s.all()...), append(last, toAll...)
-		copies, wire = copies+s.copies(), wire+s.wireCopies()
-		s.write(b)
-	}
-	if len(all) == 0 {
-		b.Error("no block arrived anywhere")
-		return
+		f.missing += s.missing()
+		f.copies += s.copies() / float64(len(runs))
+		f.onWires += s.wireCopies() / float64(len(runs))
 	}
 	slices.Sort(all)
 	slices.Sort(last)
-	b.ReportMetric(inMs(all[len(all)/2]), "p50-ms")
-	b.ReportMetric(inMs(all[len(all)*99/100]), "p99-ms")
-	b.ReportMetric(inMs(last[len(last)/2]), "toall-ms")
-	if first > 0 {
-		b.ReportMetric(inMs(first), "first-ms")
+	if len(all) > 0 {
+		f.p50, f.p99, f.toAll = all[len(all)/2], all[len(all)*99/100], last[len(last)/2]
 	}
-	b.ReportMetric(copies/float64(len(runs)), "copies")
-	if wire > 0 {
-		b.ReportMetric(wire/float64(len(runs)), "wire-copies")
-		b.ReportMetric(inMs(c.floor()), "floor-ms")
+	return f
+}
+
+// report reports the figures of some runs of a case.
+func report(b *testing.B, runs []*spreading) {
+	for _, s := range runs {
+		s.write(b)
+	}
+	f := figuresOf(runs)
+	if f.missing > 0 {
+		b.ReportMetric(float64(f.missing), "missing")
+		if runs[0].scheme == "weft" {
+			b.Errorf("%d deliveries are missing", f.missing)
+		}
+	}
+	b.ReportMetric(inMs(f.p50), "p50-ms")
+	b.ReportMetric(inMs(f.p99), "p99-ms")
+	b.ReportMetric(inMs(f.toAll), "toall-ms")
+	if f.first > 0 {
+		b.ReportMetric(inMs(f.first), "first-ms")
+	}
+	b.ReportMetric(f.copies, "copies")
+	if f.onWires > 0 {
+		b.ReportMetric(f.onWires, "wire-copies")
+		b.ReportMetric(inMs(runs[0].floor()), "floor-ms")
 	}
 	b.ReportMetric(0, "ns/op") // wall time says nothing here
 }

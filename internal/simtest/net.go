@@ -63,24 +63,24 @@ type Net struct {
 // t.Cleanup calls made after this one.
 func New(t testing.TB, link Link) *Net {
 	t.Helper()
-	n := &Net{Seed: seed(t), plain: link, links: map[int]Link{}, side: map[int]int{}, dead: map[int]bool{}}
+	n := &Net{Seed: Seed(t), plain: link, links: map[int]Link{}, side: map[int]int{}, dead: map[int]bool{}}
 	n.rand = rand.New(rand.NewPCG(n.Seed, 1))
 	n.sim = &simnet.Simnet{LatencyFunc: n.latency}
 	n.sim.Start()
 	t.Cleanup(n.sim.Close)
-	t.Logf("simulated network: WEFT_SEED=%d", n.Seed)
 	return n
 }
 
-func seed(t testing.TB) uint64 {
-	text := os.Getenv("WEFT_SEED")
-	if text == "" {
-		return rand.Uint64()
+// Seed is a seed for a test: WEFT_SEED, or another each time. It is printed.
+func Seed(t testing.TB) uint64 {
+	s := rand.Uint64()
+	if text := os.Getenv("WEFT_SEED"); text != "" {
+		var err error
+		if s, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("WEFT_SEED=%q is no number", text)
+		}
 	}
-	s, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("WEFT_SEED=%q is no number", text)
-	}
+	t.Logf("simulated network: WEFT_SEED=%d", s)
 	return s
 }
 
