@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/meter"
 	"github.com/weft-p2p/weft/topics"
 )
@@ -14,6 +15,7 @@ import (
 type metrics struct {
 	verdicts *prometheus.CounterVec
 	silent   *prometheus.CounterVec
+	drops    *prometheus.CounterVec
 	expiry   *prometheus.GaugeVec
 	spread   *prometheus.HistogramVec
 	age      *prometheus.HistogramVec
@@ -32,6 +34,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		verdicts: s.Counter("weft_announcements_total", "Announcements judged, by the row of the verdict table that decided.", "channel", "reason"),
 		silent:   s.Counter("weft_announcements_skipped_total", "Blocks of our own source that were not announced because they came too fast.", "channel"),
+		drops:    s.Counter("weft_relay_dropped_total", "Frames of the relay that were dropped, by why: slow, gone, full or late.", "channel", "reason"),
 		expiry:   s.Gauge("weft_identity_expiry_timestamp_seconds", "When our own certificate expires, in seconds since 1970."),
 		spread:   histogram("weft_block_spread_seconds", "Time from the first announcement of a block, or from our own source, to its commit."),
 		age:      histogram("weft_block_age_seconds", "Time from the timestamp in a block's first transaction to its commit; announced blocks only."),
@@ -48,6 +51,12 @@ func (m *metrics) judged(channel string, j topics.Judgement) {
 func (m *metrics) unannounced(channel string) {
 	if m != nil {
 		m.silent.WithLabelValues(channel).Inc()
+	}
+}
+
+func (m *metrics) dropped(channel string, why relay.Drop, frames int) {
+	if m != nil {
+		m.drops.WithLabelValues(channel, string(why)).Add(float64(frames))
 	}
 }
 

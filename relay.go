@@ -26,6 +26,7 @@ func (c *Channel) newRelay() *relay.Channel {
 		Scope: c.announcements.Name, Carrier: c.node.carrier, May: c.reads, Readers: c.readers, View: c.relayView,
 		Judge: c.judgeRelayed, Complete: c.relayed, GiveUp: c.missed, Publish: c.publish,
 		Received: func(bytes int) { c.sync.Received(blocksync.ByRelay, bytes) },
+		Dropped:  func(why relay.Drop, frames int) { c.node.counts.dropped(c.id, why, frames) },
 	})
 }
 

@@ -42,6 +42,8 @@ type ChannelConfig struct {
 	Publish func(ctx context.Context, sealed []byte)
 	// Received, if set, hears of the bytes of pieces that came, of use or not.
 	Received func(bytes int)
+	// Dropped, if set, hears of frames that were dropped.
+	Dropped func(why Drop, frames int)
 	// GiveUp hears of a block that does not come any further.
 	GiveUp func(number uint64, announcers []peer.ID)
 }
@@ -190,6 +192,11 @@ func (c *Channel) do(event func(*Machine, time.Time)) {
 	c.mu.Unlock()
 	for _, id := range e.Forged {
 		c.Carrier.Accounts.Fault(id, stream.Violation)
+	}
+	if c.Dropped != nil {
+		for why, frames := range e.Dropped {
+			c.Dropped(why, frames)
+		}
 	}
 	if len(e.Wake) > 0 {
 		c.Carrier.wake(e.Wake)

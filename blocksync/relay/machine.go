@@ -64,6 +64,7 @@ type Effects struct {
 	GiveUp   []Lost    // blocks that do not come any further: ask for ranges
 	Announce [][]byte  // sealed announcements that we have made ours: they are for the topic as well
 	Forged   []peer.ID // sent a piece that does not fit the root
+	Dropped  map[Drop]int
 }
 
 // Machine is one node's part in spreading the blocks of one channel: it is source, relay and receiver. It is pure: every
@@ -91,9 +92,9 @@ type Machine struct {
 
 // Stats counts what a machine did since it was made.
 type Stats struct {
-	Pieces, Duplicates, Parked, Overflow, Forged int // pieces that came in, and of these
+	Pieces, Duplicates, Parked, Overflow, Forged int // pieces that came in, and of these; Overflow: those that were dropped
 	Forwarded, Wants, Repairs, Cancelled         int
-	Dropped                                      int // frames that a slow peer did not take
+	Dropped                                      int // frames for others
 	Strikes                                      int
 	Received                                     int64 // bytes of leaves
 }

@@ -61,8 +61,12 @@ func (s *member) account(m *Machine, bytes int) {
 
 // tell queues a control frame.
 func (m *Machine) tell(s *member, f *Frame) {
-	if !s.Connected || len(s.control) >= maxControl {
-		m.stats.Dropped++
+	switch {
+	case !s.Connected:
+		m.dropped(DropGone, 1)
+		return
+	case len(s.control) >= maxControl:
+		m.dropped(DropSlow, 1)
 		return
 	}
 	s.control = append(s.control, f)
@@ -104,7 +108,7 @@ func (s *member) dropOlder(m *Machine, b *block) {
 		if oldest == nil {
 			return
 		}
-		m.stats.Dropped += s.drop(m, oldest)
+		m.dropped(DropSlow, s.drop(m, oldest))
 	}
 }
 
@@ -139,6 +143,7 @@ func (s *member) remove(m *Machine, which func(item) bool) (n int) {
 
 // reset forgets what waits: the connection is gone.
 func (s *member) reset(m *Machine) {
+	m.dropped(DropGone, len(s.control)+len(s.fresh)+len(s.repairs))
 	m.queued -= s.bytes
 	s.queue = queue{}
 }

@@ -85,7 +85,7 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 		}
 	}
 	if !b.done && m.full(b, len(f.Data)) {
-		m.stats.Overflow++
+		m.dropped(DropFull, 1)
 		return
 	}
 	switch err := b.tree.Verify(f.First, f.Count, f.Data, f.Proof); {
@@ -126,7 +126,7 @@ func (m *Machine) forgery(s *member) {
 // park keeps a piece whose announcement is not here, for a moment.
 func (m *Machine) park(s *member, f *Frame) {
 	if !m.parking.Fits(s.owner(), parkedSize(f), parkBytes, parkBytes/4) {
-		m.stats.Overflow++
+		m.dropped(DropFull, 1)
 		return
 	}
 	m.stats.Parked++
@@ -148,6 +148,7 @@ func (m *Machine) unpark() {
 		n++
 	}
 	m.parked = slices.Delete(m.parked, 0, n)
+	m.dropped(DropLate, n)
 	asked := map[Ref]bool{}
 	for i, p := range m.parked {
 		if !asked[p.frame.Ref] && m.now.Sub(p.since) > unknownAfter && m.now.Sub(p.asked) > 2*m.rtt() {
@@ -181,7 +182,7 @@ func (m *Machine) wait(s *member, b *block, f *Frame) {
 		bytes += p.frame.Size()
 	}
 	if bytes > parkBytes/4 {
-		m.stats.Overflow++
+		m.dropped(DropFull, 1)
 		return
 	}
 	b.early = append(b.early, parkedPiece{from: s.ID, frame: f, since: m.now})
