@@ -78,7 +78,7 @@ func requirePossible(t *testing.T, s *spreading) {
 // TestSimulatorIsNearWholeNodes: the simulator of packets has the networks that whole nodes cannot run here, so on one that
 // they can both have to say the same, within a tenth of the time, but for what whole nodes send besides blocks.
 func TestSimulatorIsNearWholeNodes(t *testing.T) {
-	c := spreadCase{peers: 12, size: 160 * kB, mbps: 100, rtt: 50 * ms, blocks: 3}
+	c := spreadCase{peers: 8, size: 160 * kB, mbps: 100, rtt: 50 * ms, blocks: 2}
 	synctest.Test(t, func(t *testing.T) {
 		s := spread(t, "weft", c)
 		real, sim := figuresOf([]*spreading{s}), figuresOf([]*spreading{spreadByEvents(s.spreadCase, s.seed)})

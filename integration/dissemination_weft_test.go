@@ -14,6 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/weft-p2p/weft"
 )
 
@@ -31,10 +32,11 @@ func spreadByWeft(t *testing.T, c spreadCase) *spreading {
 	s := newSpreading("weft", c, roles)
 	s.seed = n.Seed
 	hush := new(atomic.Bool)
+	n.counts = prometheus.NewRegistry()
 	var honest []*testPeer
 	for i, r := range roles {
 		p := n.add(n.orgs[r.org], i)
-		p.hidden = r.hidden
+		p.hidden, p.options = r.hidden, []weft.Option{weft.WithRegisterer(n.counts)}
 		if r.mute {
 			p.mute = hush
 		} else if !r.leads {
@@ -95,6 +97,10 @@ func (n *testNet) read() reading {
 	}
 	for _, p := range n.peers {
 		r.payload += p.traffic.blocks()
+	}
+	if n.counts != nil {
+		r.dropped = counted(n.t, n.counts, "weft_relay_dropped_total") + counted(n.t, n.counts, "weft_announcements_skipped_total")
+		r.repaired = counted(n.t, n.counts, "weft_repairs_total")
 	}
 	return r
 }

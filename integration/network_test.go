@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/internal/devnet"
@@ -32,8 +33,9 @@ type testNet struct {
 	genesis    *common.Block
 	random     *rand.Rand
 	peers      []*testPeer
-	heartbeats sync.Map // IDs of heartbeats on pubsub
-	sockets    *sockets // in place of Net, for what is measured in real time; nil otherwise
+	heartbeats sync.Map             // IDs of heartbeats on pubsub
+	counts     *prometheus.Registry // of all peers together, where they are given it
+	sockets    *sockets             // in place of Net, for what is measured in real time; nil otherwise
 }
 
 // newNet makes a network; no peer runs yet. Peers are numbered through all organizations: org o's are o*peers and on.

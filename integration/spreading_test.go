@@ -34,6 +34,8 @@ type reading struct {
 	at      time.Time
 	payload int64 // bytes on streams that carry blocks or say something of them
 	wire    int64 // bytes that the simulated links have carried
+	// dropped are frames of weft's relay, and blocks too many to be announced; repaired are blocks that had to be asked for.
+	dropped, repaired float64
 }
 
 func newSpreading(scheme string, c spreadCase, roles []role) *spreading {
