@@ -36,6 +36,7 @@ type Carrier struct {
 	CarrierConfig
 	changed chan struct{} // 1-buffered: look whom to be connected to
 	rates   *stream.Rates // of work
+	spare   sync.Pool     // of *outgoing, for those who write
 
 	mu       sync.Mutex      // guards all below
 	refusals map[peer.ID]int // since there were streams

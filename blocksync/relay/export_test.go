@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/weft-p2p/weft/internal/stream"
@@ -66,7 +67,7 @@ func (b *box) Reserve(bytes int) (func(), error) {
 
 // WriteFrames returns a writer of frames.
 func WriteFrames(w io.Writer) func(scope string, f *Frame) error {
-	out := newFrameWriter(w)
+	out := newFrameWriter(w, new(sync.Pool))
 	return func(scope string, f *Frame) error {
 		if err := out.frame(scope, f); err != nil {
 			return err

@@ -127,12 +127,16 @@ func (n *neighbour) hello(ctx context.Context, c *Carrier, kind class) (network.
 
 // write writes what the channels have for the peer, a frame of each in turn.
 func (n *neighbour) write(ctx context.Context, c *Carrier, s network.Stream, more <-chan struct{}, data bool) error {
-	w := newFrameWriter(s)
+	w := newFrameWriter(s, &c.spare)
+	var until time.Time
 	for turn := 0; ; {
 		scope, f := n.next(c, &turn, data)
 		if f != nil {
-			if err := s.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
-				return err
+			if now := time.Now(); until.Sub(now) < writeTime {
+				until = now.Add(2 * writeTime)
+				if err := s.SetWriteDeadline(until); err != nil {
+					return err
+				}
 			}
 			if err := w.frame(scope, f); err != nil {
 				return err

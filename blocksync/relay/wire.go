@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/weft-p2p/weft/internal/stream"
@@ -26,12 +27,14 @@ var Protocol = stream.Protocol{
 const (
 	// maxScope is the longest name of a channel, maxScopes how many channels one stream carries.
 	maxScope, maxScopes = 128, 64
-	// readBuffer and writeBuffer are those of a stream, in bytes. What is written has left the queues and cannot be taken
-	// back, so that little is.
-	readBuffer, writeBuffer = 16 << 10, 16 << 10
+	// readBuffer is what every stream that is open reads into, in bytes: small, for a node has two from each peer, and what is
+	// longer goes past it. writeBuffer is what one that writes has for that time. What is in it has left the queues and cannot be
+	// taken back, so that it is not large either.
+	readBuffer, writeBuffer = 4 << 10, 16 << 10
 	// longFrame is the longest frame that is no announcement, in bytes: a piece with all of its data, proof and targets.
 	longFrame = 96 << 10
-	// writeTime is how long the other end may take nothing before the stream is cut.
+	// writeTime is how long the other end may take nothing before the stream is cut, up to twice as long: the deadline is not
+	// set anew for each frame.
 	writeTime = 30 * time.Second
 	// helloTime is how long the other end may take to answer a new stream.
 	helloTime = 10 * time.Second
@@ -48,38 +51,73 @@ const (
 // bind is the kind of the frame that gives a channel its number on a stream: they count from 0.
 const bind Kind = 0
 
-// frameWriter writes frames of several channels on one stream.
+// frameWriter writes frames of several channels on one stream. Between Flush and the next frame it holds no buffer: hundreds of
+// streams are open, and few of them write at a time.
 type frameWriter struct {
-	*bufio.Writer
+	to    io.Writer
+	out   *outgoing // nil if all is flushed
+	spare *sync.Pool
 	bound map[string]uint64
-	buf   []byte
 }
 
-func newFrameWriter(w io.Writer) *frameWriter {
-	return &frameWriter{Writer: bufio.NewWriterSize(w, writeBuffer), bound: map[string]uint64{}}
+// outgoing is what is not written yet, and the frame that is being put together.
+type outgoing struct {
+	*bufio.Writer
+	frame []byte
+}
+
+// newFrameWriter makes a writer that takes its buffers from spare.
+func newFrameWriter(w io.Writer, spare *sync.Pool) *frameWriter {
+	return &frameWriter{to: w, spare: spare, bound: map[string]uint64{}}
+}
+
+func (w *frameWriter) buffer() *outgoing {
+	if w.out == nil {
+		if w.out, _ = w.spare.Get().(*outgoing); w.out == nil {
+			w.out = &outgoing{Writer: bufio.NewWriterSize(nil, writeBuffer)}
+		}
+		w.out.Reset(w.to)
+	}
+	return w.out
+}
+
+// Flush writes what is in the buffer, and gives the buffer back.
+func (w *frameWriter) Flush() error {
+	if w.out == nil {
+		return nil
+	}
+	err := w.out.Flush()
+	w.out.Reset(nil)
+	if cap(w.out.frame) > longFrame {
+		w.out.frame = nil
+	}
+	w.spare.Put(w.out)
+	w.out = nil
+	return err
 }
 
 // frame writes a frame of a channel, and the number of the channel before the first.
 func (w *frameWriter) frame(scope string, f *Frame) error {
+	out := w.buffer()
 	number, ok := w.bound[scope]
 	if !ok {
 		number = uint64(len(w.bound))
 		w.bound[scope] = number
-		w.buf = append(append(w.buf[:0], byte(bind)), scope...)
-		if err := w.raw(); err != nil {
+		out.frame = append(append(out.frame[:0], byte(bind)), scope...)
+		if err := out.raw(); err != nil {
 			return err
 		}
 	}
-	w.buf = f.Append(binary.AppendUvarint(append(w.buf[:0], 1), number))
-	return w.raw()
+	out.frame = f.Append(binary.AppendUvarint(append(out.frame[:0], 1), number))
+	return out.raw()
 }
 
-func (w *frameWriter) raw() error {
+func (o *outgoing) raw() error {
 	var size [binary.MaxVarintLen64]byte
-	if _, err := w.Write(size[:binary.PutUvarint(size[:], uint64(len(w.buf)))]); err != nil {
+	if _, err := o.Write(size[:binary.PutUvarint(size[:], uint64(len(o.frame)))]); err != nil {
 		return err
 	}
-	_, err := w.Write(w.buf)
+	_, err := o.Write(o.frame)
 	return err
 }
 

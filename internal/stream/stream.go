@@ -49,7 +49,7 @@ type Protocol struct {
 // Stream is a libp2p stream of messages. Reads and writes belong to one goroutine each.
 type Stream struct {
 	raw      network.Stream
-	r        *bufio.Reader
+	r        *bufio.Reader // nil until the first message is read
 	protocol Protocol
 	in, out  []byte
 	received int
@@ -81,7 +81,7 @@ func admit(ctx context.Context, raw network.Stream, p Protocol) (*Stream, error)
 		return nil, err
 	}
 	unbind := context.AfterFunc(ctx, func() { _ = raw.ResetWithError(network.StreamShutdown) })
-	return &Stream{raw: raw, r: bufio.NewReader(raw), protocol: p, release: sync.OnceFunc(func() {
+	return &Stream{raw: raw, protocol: p, release: sync.OnceFunc(func() {
 		unbind()
 		scope.ReleaseMemory(p.Memory)
 	})}, nil
@@ -110,6 +110,9 @@ func (s *Stream) Read(m proto.Message) error {
 func (s *Stream) Next() ([]byte, error) {
 	if err := s.raw.SetReadDeadline(time.Now().Add(s.protocol.Deadline)); err != nil {
 		return nil, err
+	}
+	if s.r == nil {
+		s.r = bufio.NewReader(s.raw)
 	}
 	size, err := ReadSize(s.r)
 	if err != nil {
