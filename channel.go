@@ -94,7 +94,7 @@ func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, 
 	c.relay = c.newRelay()
 	if c.sync, err = blocksync.New(blocksync.Config{
 		Channel: c.id, Scope: c.announcements.Name, Host: n.host, Ledger: c.ledger, Verifier: verifier,
-		MayAsk: c.mayAsk, Owner: n.accounts.Owner, Streaming: c.streaming, Coming: c.relay.Coming, Verified: c.verified, Rival: c.rival, Committed: c.committed,
+		MayAsk: c.mayAsk, Owner: n.accounts.Owner, FanOut: n.fanOut, Streaming: c.streaming, Coming: c.relay.Coming, Verified: c.verified, Rival: c.rival, Committed: c.committed,
 		Log: n.logger("blocksync"), Registerer: n.registerer,
 	}); err != nil {
 		return err

@@ -48,6 +48,7 @@ type config struct {
 	orgSecret  []byte
 	timing     membership.Timing
 	fullMesh   int
+	fanOut     int
 }
 
 // Option changes a default of New.
@@ -100,6 +101,15 @@ func WithTiming(t membership.Timing) Option { return func(c *config) { c.timing 
 // WithFullMesh is up to how many members the node keeps a connection to each (weft.relay.fullMeshMax). The default is 300.
 func WithFullMesh(members int) Option { return func(c *config) { c.fullMesh = members } }
 
+// WithFanOut is how many peers are asked at one time for blocks that are missing, [MaxFanOut] at most
+// (peer.gossip.propagatePeerNum): for ranges, two requests each, and for the pieces of a block that does not come any further.
+// The next block, which all others wait for, is asked of more if nobody brings it. By default ranges are asked of 4, and pieces
+// of anybody. The degree of the gossip mesh is not weft's on a caller's pubsub: host.Config.Degree sets that of weft's own.
+func WithFanOut(peers int) Option { return func(c *config) { c.fanOut = peers } }
+
+// MaxFanOut is the greatest fan-out: more would have one missing block asked of a whole network.
+const MaxFanOut = 64
+
 func newConfig(opts []Option) (config, error) {
 	c := config{timing: membership.DefaultTiming(), fullMesh: 300}
 	for _, o := range opts {
@@ -115,6 +125,9 @@ func newConfig(opts []Option) (config, error) {
 	}
 	if c.fullMesh < 1 {
 		errs = append(errs, fmt.Errorf("weft: full mesh of %d members, want at least 1", c.fullMesh))
+	}
+	if c.fanOut < 0 || c.fanOut > MaxFanOut {
+		errs = append(errs, fmt.Errorf("weft: fan-out of %d peers, want 1 to %d, or 0 for the default", c.fanOut, MaxFanOut))
 	}
 	return c, errors.Join(errs...)
 }

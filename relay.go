@@ -21,7 +21,7 @@ import (
 func (c *Channel) newRelay() *relay.Channel {
 	return relay.NewChannel(relay.ChannelConfig{
 		Config: relay.Config{
-			Self: c.node.ID(), Org: c.node.MSPID(), Hidden: c.node.hidden(), Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+			Self: c.node.ID(), Org: c.node.MSPID(), Hidden: c.node.hidden(), FanOut: c.node.fanOut, Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		},
 		Scope: c.announcements.Name, Carrier: c.node.carrier, May: c.reads, Readers: c.readers, View: c.relayView,
 		Judge: c.judgeRelayed, Complete: c.relayed, GiveUp: c.missed, Publish: c.publish,

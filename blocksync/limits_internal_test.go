@@ -104,6 +104,22 @@ func TestRequestsAtTheirLimits(t *testing.T) {
 	require.Len(t, fetches, fetchPerPeer)
 }
 
+// TestFanOut: as many peers as that are asked at one time, twice each, but for the next block, which everything waits for.
+func TestFanOut(t *testing.T) {
+	for _, peers := range []int{1, 3, 20} {
+		p := asking(100, 10*Window)
+		p.FanOut(peers)
+		fetches, _ := p.Plan(began, false)
+		require.Len(t, fetches, min(fetchPerPeer*peers, Window/fetchBlocks))
+		p.Plan(began.Add(hedgeMin), false)
+		require.Len(t, p.asked(p.next), 2)
+	}
+	p := asking(100, 10*Window)
+	p.FanOut(fetchParallel / fetchPerPeer)
+	fetches, _ := p.Plan(began, false)
+	require.Len(t, fetches, fetchParallel, "the default")
+}
+
 func TestStallsDecay(t *testing.T) {
 	var a account
 	a.stall(began)

@@ -18,6 +18,7 @@ const (
 	fetchBlocks, fetchBytes = 16, 2 << 20
 	// fetchParallel is how many requests are under way at one time, fetchPerPeer how many of them at one identity: with a round
 	// trip of 50 ms and blocks of 160 KB this keeps some 20 MB in flight, more than a gigabit link holds.
+	// [Config.FanOut] changes the first.
 	fetchParallel, fetchPerPeer = 8, 2
 	// fetchUrgent is how many requests for the next block may be under way beyond fetchParallel, so that peers that take
 	// requests and do not answer cannot keep the chain from going on.
@@ -76,12 +77,17 @@ type Planner struct {
 	pace     time.Duration // how long a block of a fetch takes at those who are fast; 0: unknown
 	full     bool          // the buffer refused a block, and nothing was committed since
 	size     int           // of the blocks that are to come, in bytes, as far as can be guessed
+	parallel int           // requests under way at one time
 }
 
 // NewPlanner makes a planner for a chain whose next number is next. have says whether a candidate for a number waits.
 func NewPlanner(next uint64, have func(uint64) bool) *Planner {
-	return &Planner{next: next, have: have, owner: alone, holders: map[peer.ID]*holder{}, accounts: newAccounts()}
+	return &Planner{next: next, have: have, owner: alone, holders: map[peer.ID]*holder{}, accounts: newAccounts(), parallel: fetchParallel}
 }
+
+// FanOut says how many peers are kept busy at one time, two requests each, for as many requests as that are under way; fewer
+// peers have as many as each may have. The default is 4. What everything waits for is asked of more, see [Planner.Plan].
+func (p *Planner) FanOut(peers int) { p.parallel = peers * fetchPerPeer }
 
 // Committed records progress: all blocks below next are committed.
 func (p *Planner) Committed(now time.Time, next uint64) {
@@ -165,9 +171,9 @@ func (p *Planner) Plan(now time.Time, streaming bool) (fetches []Fetch, again ti
 // slots is how many more requests may be under way, number being the first block of the next one.
 func (p *Planner) slots(number uint64) int {
 	if number == p.next {
-		return fetchParallel + fetchUrgent - len(p.flights)
+		return p.parallel + fetchUrgent - len(p.flights)
 	}
-	return fetchParallel - len(p.flights)
+	return p.parallel - len(p.flights)
 }
 
 // hedge asks one more peer for the next number if it has been under way for too long, and for what was asked with it.

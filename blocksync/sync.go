@@ -51,6 +51,8 @@ type Config struct {
 	MayAsk func(peer.ID) bool
 	// Owner is whom a peer counts as: its identity and organization. Nil: every peer counts for itself.
 	Owner func(peer.ID) fair.Owner
+	// FanOut is how many peers are asked for ranges at one time, two requests each. 0: 4.
+	FanOut int
 	// Streaming, if set, says whether our own block source delivers at the moment. While it does, peers are asked a little
 	// later for what the source is about to bring.
 	Streaming func() bool
@@ -134,6 +136,9 @@ func New(c Config) (*Sync, error) {
 		return number < s.ending || s.buffer.Has(number) || s.Coming != nil && s.Coming(number)
 	})
 	s.planner.owner, s.uploads.owner = s.ownerOf, s.ownerOf
+	if c.FanOut > 0 {
+		s.planner.FanOut(c.FanOut)
+	}
 	m.height(height)
 	return s, nil
 }

@@ -42,6 +42,9 @@ type Config struct {
 	ExternalAddrs []string
 	// Members is the expected number of members of the network; [Limits] and the connection manager follow from it.
 	Members int
+	// Degree is how many neighbours gossip keeps in the mesh of each topic, from [MinDegree] to [MaxDegree]; it may be one less
+	// or twice as many for a while. Zero: gossipsub's own, 6.
+	Degree int
 	// UserAgent is told to every peer by identify. Empty: "weft".
 	UserAgent string
 	// MaxMessage is the largest pubsub message in bytes; all members must have the same. Zero: 1 MiB.

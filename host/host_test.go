@@ -25,6 +25,8 @@ func TestNewRefusesBadConfig(t *testing.T) {
 	}{
 		"no key":            {host.Config{}, "Config.Key is missing"},
 		"bad listen addr":   {host.Config{Key: newHostKey(t), ListenAddrs: []string{"0.0.0.0:7061"}}, "Config.ListenAddrs"},
+		"degree too low":    {host.Config{Key: newHostKey(t), Degree: 2}, "Config.Degree is 2, want 3 to 64"},
+		"degree too high":   {host.Config{Key: newHostKey(t), Degree: 65}, "Config.Degree is 65, want 3 to 64"},
 		"bad external addr": {host.Config{Key: newHostKey(t), ExternalAddrs: []string{"peer0:7061"}}, "Config.ExternalAddrs"},
 	} {
 		t.Run(name, func(t *testing.T) {

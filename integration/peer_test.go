@@ -32,6 +32,7 @@ type testPeer struct {
 	dir     string
 	from    []int         // whom it bootstraps from; nil: the first of its organization, and peer 0
 	options []weft.Option // besides those that every peer has
+	degree  int           // of its mesh; 0: the default
 	hidden  bool          // it has no address for other organizations
 	mute    *atomic.Bool  // its streams say nothing of blocks when it is true; nil: never
 	plain   bool          // it stands on a caller's host, whose pubsub has no guard
@@ -121,7 +122,7 @@ func (p *testPeer) newHost() host {
 		return p.callersHost(options)
 	}
 	cfg := weftHost.Config{
-		Key: p.key, ListenAddrs: []string{p.net.address(p.number)}, Members: len(p.net.peers),
+		Key: p.key, ListenAddrs: []string{p.net.address(p.number)}, Members: len(p.net.peers), Degree: p.degree,
 		Options: append(options, libp2p.NoListenAddrs), PubSubOptions: append(p.tap.options(), pubsub.WithRawTracer(p.listener())),
 	}
 	if !p.hidden {

@@ -18,6 +18,7 @@ type Config struct {
 	Self   peer.ID
 	Org    string // our MSP ID
 	Hidden bool   // only our organization sees us
+	FanOut int    // how many members are asked at one time for what is missing of a block, two at least; 0: any number
 	Rand   *rand.Rand
 }
 

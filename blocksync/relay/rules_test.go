@@ -272,6 +272,33 @@ func TestSlowPeerLosesOldBlocksOnly(t *testing.T) {
 	require.Greater(t, oldest, 5)
 }
 
+// TestFanOut: what does not come is asked of its announcer and of others, of as many at one time as it is to be.
+func TestFanOut(t *testing.T) {
+	for fanOut, most := range map[int]int{0: 12, 1: 2, 3: 3, 20: 12} {
+		var members []relay.Member
+		for id := range 12 {
+			members = append(members, relay.Member{ID: peer.ID('a' + rune(id)), Org: "org", Connected: true, RTT: 50 * time.Millisecond})
+		}
+		p, b := play(t, members...), newBlock(1, 1_000_000, "a")
+		p.FanOut = fanOut
+		p.Announced(p.now, b.Announcement)
+		together := 0
+		for range 300 {
+			p.pass(10 * time.Millisecond)
+			asked := 0
+			for _, m := range members {
+				for _, f := range p.sent(m.ID) {
+					if f.Kind == relay.Want {
+						asked++
+					}
+				}
+			}
+			together = max(together, asked)
+		}
+		require.Equal(t, most, together, "with %d", fanOut)
+	}
+}
+
 func TestReceiverTurnsToAnotherAnnouncer(t *testing.T) {
 	p, b := play(t), newBlock(1, 100_000, "a")
 	p.Announced(p.now, b.Announcement)

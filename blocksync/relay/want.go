@@ -130,7 +130,7 @@ func (m *Machine) ask(b *block, asks map[peer.ID]*Frame, leaf int) {
 	}
 	whom := []*member{to}
 	if b.asked[leaf].tries >= 3 {
-		if other := m.anybody(b); other != nil {
+		if other := m.other(b, asks); other != nil {
 			whom = append(whom, other)
 		}
 	}
@@ -142,6 +142,20 @@ func (m *Machine) ask(b *block, asks map[peer.ID]*Frame, leaf int) {
 		}
 		f.Missing.Set(leaf)
 	}
+}
+
+// other is a member to ask besides the server: any, or one of those that are asked already where no more are to be.
+func (m *Machine) other(b *block, asks map[peer.ID]*Frame) *member {
+	s := m.anybody(b)
+	if s == nil || m.FanOut == 0 || asks[s.ID] != nil || len(asks) < max(2, m.FanOut) {
+		return s
+	}
+	for s := range m.around {
+		if asks[s.ID] != nil && s.ID != b.wanting.source {
+			return s
+		}
+	}
+	return nil
 }
 
 // server is whom to ask: the best announcer that we can reach, another after two round trips without progress. Without one

@@ -28,6 +28,7 @@ func (d *draft) finish() error {
 		d.Warnings = append(d.Warnings, "metrics.provider is statsd, which weft does not have: no metrics; write prometheus")
 	}
 	d.election()
+	d.neighbours()
 	return errors.Join(d.leader(), d.identity(), d.clientCertificate(), d.operations(), d.overrides(), d.listeners())
 }
 
@@ -48,6 +49,14 @@ func (d *draft) election() {
 	if d.LeaderMode() == Dynamic && g.Election.LeaderAliveThreshold < 2*g.AliveTimeInterval {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("peer.gossip.election.leaderAliveThreshold is %s, below twice peer.gossip.aliveTimeInterval (%s): a leader of which one heartbeat is lost will be replaced; raise the one or lower the other",
 			g.Election.LeaderAliveThreshold, g.AliveTimeInterval))
+	}
+}
+
+// neighbours raises what Fabric takes and gossip cannot hold together with.
+func (d *draft) neighbours() {
+	if n := d.Gossip.PropagatePeerNum; n > 0 && n < minNeighbours {
+		d.Warnings = append(d.Warnings, fmt.Sprintf("peer.gossip.propagatePeerNum is %d: gossip with so few neighbours falls apart into groups that do not hear each other; taken as %d", n, minNeighbours))
+		d.Gossip.PropagatePeerNum = minNeighbours
 	}
 }
 

@@ -14,6 +14,9 @@ const (
 	DefaultMembers           = 64
 )
 
+// Bounds of peer.gossip.propagatePeerNum. A mesh of fewer neighbours falls apart; more is a full mesh of most networks.
+const minNeighbours, maxNeighbours = 3, 64
+
 // defaultFileSystemPath is where a stock core.yaml keeps a peer's data.
 const defaultFileSystemPath = "/var/hyperledger/production"
 
@@ -68,6 +71,9 @@ type Gossip struct {
 	AliveTimeInterval      time.Duration // 5 s
 	AliveExpirationTimeout time.Duration // 5 x AliveTimeInterval
 	MsgExpirationFactor    int           // 20
+
+	// PropagatePeerNum is how many neighbours gossip has, and how many peers are asked for what is missing; 0: not given.
+	PropagatePeerNum int
 
 	Election Election
 }

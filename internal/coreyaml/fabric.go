@@ -21,7 +21,7 @@ var sections = []section{
 	{"peer.gossip", "endpoint", "it names the gRPC port of the stock peer; write ours to weft.endpoint"},
 	{"peer.gossip", "externalEndpoint", "it names the gRPC port of the stock peer; write ours to weft.externalEndpoint"},
 	{"peer.gossip", "membershipTrackerInterval maxBlockCountToStore maxPropagationBurstLatency maxPropagationBurstSize " +
-		"propagateIterations propagatePeerNum pullInterval pullPeerNum requestStateInfoInterval publishStateInfoInterval " +
+		"propagateIterations pullInterval pullPeerNum requestStateInfoInterval publishStateInfoInterval " +
 		"stateInfoRetentionInterval publishCertPeriod skipBlockVerification skipHandshake dialTimeout connTimeout recvBuffSize sendBuffSize " +
 		"digestWaitTime requestWaitTime responseWaitTime reconnectInterval maxConnectionAttempts nonBlockingCommitMode",
 		"they tune Fabric's push and pull; weft sends and repairs blocks in another way, and verifies all of them"},

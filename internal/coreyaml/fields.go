@@ -68,6 +68,7 @@ func (d *draft) fabricFields() map[string]setter {
 		"peer.gossip.aliveTimeInterval":      duration(&g.AliveTimeInterval),
 		"peer.gossip.aliveExpirationTimeout": duration(&g.AliveExpirationTimeout),
 		"peer.gossip.msgExpirationFactor":    number(&g.MsgExpirationFactor),
+		"peer.gossip.propagatePeerNum":       atMost(maxNeighbours, &g.PropagatePeerNum),
 
 		"peer.gossip.election.startupGracePeriod":       duration(&e.StartupGracePeriod),
 		"peer.gossip.election.membershipSampleInterval": duration(&e.MembershipSampleInterval),

@@ -35,6 +35,8 @@ func TestStock(t *testing.T) {
 	require.Equal(t, 25*time.Second, c.Gossip.AliveExpirationTimeout)
 	require.Equal(t, time.Hour, c.Deliver.ReconnectBackoffThreshold)
 
+	require.Equal(t, 3, c.Gossip.PropagatePeerNum)
+
 	require.Len(t, c.Warnings, 1, "of the static leader")
 	require.Contains(t, c.Warnings[0], "peer.gossip.orgLeader")
 	require.Contains(t, c.Warnings[0], "peer.gossip.useLeaderElection")
@@ -43,6 +45,7 @@ func TestStock(t *testing.T) {
 		require.Contains(t, notes, key)
 	}
 	require.NotContains(t, notes, "peer.gossip.endpoint", "it is empty")
+	require.NotContains(t, notes, "propagatePeerNum", "it has an effect")
 	require.NotContains(t, notes, "weft.dataDir,")
 	require.Less(t, len(c.Notes), 30, "they are grouped")
 }

@@ -106,6 +106,17 @@ func number(to *int) setter {
 	}
 }
 
+// atMost is a number that is at most most.
+func atMost(most int, to *int) setter {
+	return func(n *yaml.Node) error {
+		err := number(to)(n)
+		if err == nil && *to > most {
+			err = fmt.Errorf("write a whole number up to %d, or 0 for the default", most)
+		}
+		return err
+	}
+}
+
 // duration takes a duration in Go's syntax. Zero and empty leave the default (Fabric's rule).
 func duration(to *time.Duration) setter {
 	const write = "write a duration with its unit, such as 500ms, 5s or 1h30m, or 0 for the default"

@@ -3,6 +3,7 @@
 package coreyaml_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -42,6 +43,18 @@ func TestOverrides(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, c.want, c.get(mustLoad(t, file, c.env)))
 		})
+	}
+}
+
+// Gossip does not hold together with fewer than three neighbours: that is no reason not to start.
+func TestPropagatePeerNum(t *testing.T) {
+	for _, c := range []struct{ file, want, warnings int }{{0, 0, 0}, {1, 3, 1}, {2, 3, 1}, {3, 3, 0}, {64, 64, 0}} {
+		got := mustLoad(t, fmt.Sprintf("peer: {gossip: {propagatePeerNum: %d}}", c.file))
+		require.Equal(t, c.want, got.Gossip.PropagatePeerNum, "of %d", c.file)
+		require.Len(t, got.Warnings, c.warnings)
+		for _, w := range got.Warnings {
+			require.Contains(t, w, "peer.gossip.propagatePeerNum")
+		}
 	}
 }
 

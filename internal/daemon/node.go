@@ -23,7 +23,7 @@ func (d *Daemon) build() error {
 	if err != nil {
 		return err
 	}
-	cfg := host.Config{Key: key, ExternalAddrs: d.core.ExternalAddrs(), Members: d.core.Members}
+	cfg := host.Config{Key: key, ExternalAddrs: d.core.ExternalAddrs(), Members: d.core.Members, Degree: d.core.Gossip.PropagatePeerNum}
 	if d.metrics != nil {
 		cfg.Registerer = d.metrics
 		opts = append(opts, weft.WithRegisterer(d.metrics))
@@ -49,7 +49,7 @@ func (d *Daemon) nodeOptions() ([]weft.Option, error) {
 	}
 	opts := []weft.Option{
 		weft.WithHostOwned(), weft.WithDataDir(d.dir.path), weft.WithLogger(d.log), weft.WithBootstrap(core.Bootstrap...),
-		weft.WithAnchorOverrides(core.AnchorOverrides), weft.WithExternalAddrs(external...), weft.WithFullMesh(core.FullMesh),
+		weft.WithAnchorOverrides(core.AnchorOverrides), weft.WithExternalAddrs(external...), weft.WithFullMesh(core.FullMesh), weft.WithFanOut(core.Gossip.PropagatePeerNum),
 		weft.WithTiming(membership.Timing{
 			AliveInterval: core.Gossip.AliveTimeInterval, AliveExpiration: core.Gossip.AliveExpirationTimeout,
 			ExpirationFactor: core.Gossip.MsgExpirationFactor,
