@@ -16,6 +16,7 @@ type metrics struct {
 	verdicts *prometheus.CounterVec
 	silent   *prometheus.CounterVec
 	drops    *prometheus.CounterVec
+	late     *prometheus.CounterVec
 	expiry   *prometheus.GaugeVec
 	spread   *prometheus.HistogramVec
 	age      *prometheus.HistogramVec
@@ -34,7 +35,8 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		verdicts: s.Counter("weft_announcements_total", "Announcements judged, by the row of the verdict table that decided.", "channel", "reason"),
 		silent:   s.Counter("weft_announcements_skipped_total", "Blocks of our own source that were not announced because they came too fast.", "channel"),
-		drops:    s.Counter("weft_relay_dropped_total", "Frames of the relay that were dropped, by why: slow, gone, full or late.", "channel", "reason"),
+		drops:    s.Counter("weft_relay_dropped_total", "Frames of the relay that were dropped, by why: slow, gone, full, memory or late.", "channel", "reason"),
+		late:     s.Counter("weft_relay_wanted_total", "Leaves of blocks that were asked for, by why: overtaken, paused or silent.", "channel", "reason"),
 		expiry:   s.Gauge("weft_identity_expiry_timestamp_seconds", "When our own certificate expires, in seconds since 1970."),
 		spread:   histogram("weft_block_spread_seconds", "Time from the first announcement of a block, or from our own source, to its commit."),
 		age:      histogram("weft_block_age_seconds", "Time from the timestamp in a block's first transaction to its commit; announced blocks only."),
@@ -57,6 +59,12 @@ func (m *metrics) unannounced(channel string) {
 func (m *metrics) dropped(channel string, why relay.Drop, frames int) {
 	if m != nil {
 		m.drops.WithLabelValues(channel, string(why)).Add(float64(frames))
+	}
+}
+
+func (m *metrics) wanted(channel string, why relay.Late, leaves int) {
+	if m != nil {
+		m.late.WithLabelValues(channel, string(why)).Add(float64(leaves))
 	}
 }
 

@@ -26,6 +26,7 @@ func (c *Channel) newRelay() *relay.Channel {
 		Scope: c.announcements.Name, Carrier: c.node.carrier, May: c.reads, Readers: c.readers, View: c.relayView,
 		Judge: c.judgeRelayed, Complete: c.relayed, GiveUp: c.missed, Publish: c.publish,
 		Received: func(bytes int) { c.sync.Received(blocksync.ByRelay, bytes) },
+		Wanted:   func(why relay.Late, leaves int) { c.node.counts.wanted(c.id, why, leaves) },
 		Dropped:  func(why relay.Drop, frames int) { c.node.counts.dropped(c.id, why, frames) },
 	})
 }
@@ -99,12 +100,16 @@ func (c *Channel) relayed(b relay.Complete) bool {
 }
 
 // missed hears of a block that does not come any further: it is asked for. Whoever announced it has it.
-func (c *Channel) missed(number uint64, announcers []peer.ID) {
-	if number >= c.Height() {
-		c.sync.Repaired(blocksync.Stalled, 1)
+func (c *Channel) missed(b relay.Lost) {
+	why := blocksync.Stalled
+	if b.Crowded {
+		why = blocksync.Crowded
 	}
-	for _, id := range announcers {
-		c.sync.Have(id, number+1)
+	if b.Number >= c.Height() {
+		c.sync.Repaired(why, 1)
+	}
+	for _, id := range b.Announcers {
+		c.sync.Have(id, b.Number+1)
 	}
 }
 

@@ -28,6 +28,9 @@ const Unannounced Repair = "unannounced"
 // Stalled is a block that the relay gave up: its pieces did not come any more.
 const Stalled Repair = "stalled"
 
+// Crowded is a block that the relay gave up because there was no room or no memory left for its pieces.
+const Crowded Repair = "crowded"
+
 // Tally is what a channel has received and committed since the start.
 type Tally struct {
 	Received  map[Way]uint64    // bytes of blocks, whether they were of use or not

@@ -32,6 +32,7 @@ type block struct {
 	passed   Bitmap        // leaves that were forwarded
 	again    map[int]int   // targeted forwards, by first leaf
 	probed   bool          // a probe was here
+	crowded  bool          // there was no room for some of it
 	done     bool
 	without  bool // it is committed, the body came another way
 	refuted  bool
@@ -222,6 +223,9 @@ func (m *Machine) finish(b *block) {
 // release gives back what an unfinished body holds.
 func (m *Machine) release(b *block) {
 	m.held -= b.bytes
+	if m.Memory != nil && b.bytes > 0 {
+		m.Memory.Give(b.bytes)
+	}
 	b.bytes, b.leaf, b.early = 0, nil, nil
 }
 

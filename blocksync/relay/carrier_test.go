@@ -33,6 +33,9 @@ type node struct {
 	mu      sync.Mutex
 	got     map[uint64]time.Time
 	bodies  map[uint64][]byte
+	lost    []relay.Lost
+	dropped map[relay.Drop]int
+	wanted  map[relay.Late]int
 }
 
 // mesh is a network of such nodes, everybody connected to everybody.
@@ -47,16 +50,28 @@ type mesh struct {
 
 func newMesh(t *testing.T, peers int, link simtest.Link) *mesh {
 	net := simtest.New(t, link)
-	m := &mesh{t: t, random: net.Rand(5)}
-	ctx, cancel := context.WithCancel(context.Background())
-	m.cancel = cancel
-	t.Cleanup(m.stop)
+	m := emptyMesh(t, net)
 	for i := range peers {
 		h, err := libp2p.New(net.Options(i)...)
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, h.Close()) })
 		m.add(h)
 	}
+	m.run()
+	return m
+}
+
+// emptyMesh has no nodes yet.
+func emptyMesh(t *testing.T, net *simtest.Net) *mesh {
+	m := &mesh{t: t, random: net.Rand(5), cancel: func() {}}
+	t.Cleanup(func() { m.stop() })
+	return m
+}
+
+// run connects all nodes and runs them.
+func (m *mesh) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	m.cancel = cancel
 	for i, a := range m.nodes {
 		for _, b := range m.nodes[:i] {
 			m.group.Go(func() { _ = a.host.Connect(ctx, peer.AddrInfo{ID: b.host.ID(), Addrs: b.host.Addrs()}) })
@@ -68,7 +83,6 @@ func newMesh(t *testing.T, peers int, link simtest.Link) *mesh {
 		m.group.Go(func() { _ = n.channel.Run(ctx) })
 	}
 	time.Sleep(3 * time.Second)
-	return m
 }
 
 func (n *node) body(number uint64) []byte {
@@ -91,7 +105,7 @@ func (m *mesh) stop() {
 
 func (m *mesh) add(h host.Host) {
 	all := func(peer.ID) bool { return true }
-	n := &node{host: h, got: map[uint64]time.Time{}, bodies: map[uint64][]byte{}}
+	n := &node{host: h, got: map[uint64]time.Time{}, bodies: map[uint64][]byte{}, dropped: map[relay.Drop]int{}, wanted: map[relay.Late]int{}}
 	n.carrier = relay.NewCarrier(relay.CarrierConfig{Host: h, Speaks: all})
 	n.channel = relay.NewChannel(relay.ChannelConfig{
 		Config: relay.Config{Self: h.ID(), Org: "org", Rand: rand.New(rand.NewPCG(m.random.Uint64(), 1))},
@@ -117,7 +131,17 @@ func (m *mesh) add(h host.Host) {
 			n.channel.Committed(c.Number + 1)
 			return sha256.Sum256(c.Body) != [32]byte{}
 		},
-		GiveUp: func(uint64, []peer.ID) {},
+		Dropped: func(why relay.Drop, frames int) {
+			n.mu.Lock()
+			n.dropped[why] += frames
+			n.mu.Unlock()
+		},
+		Wanted: func(why relay.Late, leaves int) {
+			n.mu.Lock()
+			n.wanted[why] += leaves
+			n.mu.Unlock()
+		},
+		GiveUp: func(l relay.Lost) { n.lost = append(n.lost, l) },
 	})
 	m.nodes = append(m.nodes, n)
 }

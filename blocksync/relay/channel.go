@@ -44,8 +44,10 @@ type ChannelConfig struct {
 	Received func(bytes int)
 	// Dropped, if set, hears of frames that were dropped.
 	Dropped func(why Drop, frames int)
+	// Wanted, if set, hears of leaves that are asked for, each once.
+	Wanted func(why Late, leaves int)
 	// GiveUp hears of a block that does not come any further.
-	GiveUp func(number uint64, announcers []peer.ID)
+	GiveUp func(Lost)
 }
 
 // Channel spreads the blocks of one channel: a Machine, its clock and its streams. Its methods are safe for concurrent use.
@@ -55,6 +57,7 @@ type Channel struct {
 	refresh chan struct{} // 1-buffered: the view has changed
 
 	mu      sync.Mutex // guards all below
+	memory  *account
 	machine *Machine
 	done    []Complete
 	lost    []Lost
@@ -64,11 +67,19 @@ type Channel struct {
 
 // NewChannel makes a channel's relay; Run runs it.
 func NewChannel(c ChannelConfig) *Channel {
-	return &Channel{ChannelConfig: c, machine: New(c.Config), again: make(chan struct{}, 1), refresh: make(chan struct{}, 1)}
+	memory := new(account)
+	c.Memory = memory
+	return &Channel{ChannelConfig: c, memory: memory, machine: New(c.Config), again: make(chan struct{}, 1), refresh: make(chan struct{}, 1)}
 }
 
-// Run relays until ctx ends.
+// Run relays until ctx ends. It returns an error if the host's resource manager does not know the relay.
 func (c *Channel) Run(ctx context.Context) error {
+	span, err := openAccount(c.Carrier.Host)
+	if err != nil {
+		return err
+	}
+	defer span.Done()
+	c.do(func(*Machine, time.Time) { c.memory.span = span })
 	c.Carrier.add(c)
 	defer c.Carrier.remove(c)
 	timer := time.NewTimer(time.Hour)
@@ -161,7 +172,7 @@ func (c *Channel) announcement(from peer.ID, f *Frame) {
 	case Verified:
 		a.Sealed, a.Crown, a.Targets = f.Data, f.Proof, f.Targets
 		if !c.Announced(a) {
-			c.GiveUp(a.Number, []peer.ID{a.From})
+			c.GiveUp(Lost{Number: a.Number, Announcers: []peer.ID{a.From}})
 		}
 	case Rejected:
 		c.Carrier.Accounts.Fault(from, stream.Violation)
@@ -198,6 +209,11 @@ func (c *Channel) do(event func(*Machine, time.Time)) {
 			c.Dropped(why, frames)
 		}
 	}
+	if c.Wanted != nil {
+		for why, leaves := range e.Wanted {
+			c.Wanted(why, leaves)
+		}
+	}
 	if len(e.Wake) > 0 {
 		c.Carrier.wake(e.Wake)
 	}
@@ -224,7 +240,7 @@ func (c *Channel) hand(ctx context.Context) {
 		}
 	}
 	for _, b := range lost {
-		c.GiveUp(b.Number, b.Announcers)
+		c.GiveUp(b)
 	}
 }
 

@@ -89,7 +89,7 @@ func (w *ward) config(carrier *relay.Carrier) relay.ChannelConfig {
 			return w.block.Announcement, relay.Verified
 		},
 		Complete: func(relay.Complete) bool { return true },
-		GiveUp:   func(uint64, []peer.ID) {}, Publish: func(context.Context, []byte) {},
+		GiveUp:   func(relay.Lost) {}, Publish: func(context.Context, []byte) {},
 	}
 }
 

@@ -19,6 +19,7 @@ type Config struct {
 	Org    string // our MSP ID
 	Hidden bool   // only our organization sees us
 	FanOut int    // how many members are asked at one time for what is missing of a block, two at least; 0: any number
+	Memory Memory // nil: heldBytes is the only bound. A [Channel] brings its own
 	Rand   *rand.Rand
 }
 
@@ -56,6 +57,7 @@ type Complete struct {
 type Lost struct {
 	Number     uint64
 	Announcers []peer.ID
+	Crowded    bool // pieces of it came, and there was no room or no memory for them
 }
 
 // Effects is what a machine wants done.
@@ -66,6 +68,7 @@ type Effects struct {
 	Announce [][]byte  // sealed announcements that we have made ours: they are for the topic as well
 	Forged   []peer.ID // sent a piece that does not fit the root
 	Dropped  map[Drop]int
+	Wanted   map[Late]int // leaves that are asked for, for the first time
 }
 
 // Machine is one node's part in spreading the blocks of one channel: it is source, relay and receiver. It is pure: every

@@ -86,6 +86,7 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 	}
 	if !b.done && m.full(b, len(f.Data)) {
 		m.dropped(DropFull, 1)
+		b.crowded = true
 		return
 	}
 	switch err := b.tree.Verify(f.First, f.Count, f.Data, f.Proof); {
@@ -94,6 +95,11 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 		return
 	case err != nil:
 		m.forgery(s)
+		return
+	}
+	if !b.done && !m.take(b, f) {
+		m.dropped(DropMemory, 1)
+		b.crowded = true
 		return
 	}
 	if !b.done {

@@ -56,6 +56,7 @@ func (m *Machine) overdue(b *block) {
 		b.asked[i].at = m.now
 		if b.asked[i].tries == 1 {
 			b.repaired++
+			m.wants(late.why(i))
 		}
 		m.ask(b, asks, i)
 	}
@@ -68,8 +69,16 @@ func (m *Machine) overdue(b *block) {
 	alone := len(asks) == 0 && late.all && m.server(b) == nil // there is nobody to ask
 	if idle := b.idle(m.now); !b.stopped && (alone || idle > max(giveUp, 4*(m.quiet+m.perSize(b)))) {
 		b.stopped = true
-		m.effects.GiveUp = append(m.effects.GiveUp, Lost{b.Number, b.from()})
+		m.effects.GiveUp = append(m.effects.GiveUp, Lost{b.Number, b.from(), b.crowded})
 	}
+}
+
+// wants notes that a leaf is asked for.
+func (m *Machine) wants(why Late) {
+	if m.effects.Wanted == nil {
+		m.effects.Wanted = map[Late]int{}
+	}
+	m.effects.Wanted[why]++
 }
 
 // lateness is which leaves are late at one moment.
@@ -82,6 +91,27 @@ type lateness struct {
 }
 
 func (l lateness) leaf(i int) bool { return l.all || i < l.over || i < l.stalled }
+
+// Late is why a leaf counts as late.
+type Late string
+
+// The reasons.
+const (
+	Overtaken Late = "overtaken" // one that was sent after it has been here for long
+	Paused    Late = "paused"    // nothing comes at the moment, and later ones are here
+	Silent    Late = "silent"    // nothing has come for long
+)
+
+func (l lateness) why(leaf int) Late {
+	switch {
+	case l.all:
+		return Silent
+	case leaf < l.over:
+		return Overtaken
+	default:
+		return Paused
+	}
+}
 
 func (l lateness) again(now time.Time, a asked) bool {
 	switch {
