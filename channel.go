@@ -52,10 +52,11 @@ type Channel struct {
 	admitted      atomic.Pointer[admissions]
 	inForce       *channelconfig.Bundle // what configured was last told; of the writer, before it runs of admit
 	leaving       atomic.Bool
-	standing      chan struct{} // 1-buffered: what we may do may have changed; for a static leader
-	led           atomic.Bool   // what others were last told of us
-	leaderBeat    time.Duration // how often we beat while we lead
-	patience      time.Duration // how long our source may fail before we count as one that cannot pull
+	standing      chan struct{}             // 1-buffered: what we may do may have changed; for a static leader
+	led           atomic.Bool               // what others were last told of us
+	moved         atomic.Pointer[time.Time] // when a block was last committed; nil: not since we joined
+	leaderBeat    time.Duration             // how often we beat while we lead
+	patience      time.Duration             // how long our source may fail before we count as one that cannot pull
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -167,8 +168,10 @@ func (c *Channel) streaming() bool { return c.puller != nil && c.puller.Streamin
 
 // committed hears of every commit, and of a new configuration.
 func (c *Channel) committed(height uint64, changed *channelconfig.Bundle) {
+	now := time.Now()
+	c.moved.Store(&now)
 	c.announcer.settle()
-	c.delivery.committed(height, time.Now(), func(spread, age time.Duration) { c.node.counts.delivered(c.id, spread, age) })
+	c.delivery.committed(height, now, func(spread, age time.Duration) { c.node.counts.delivered(c.id, spread, age) })
 	c.relay.Committed(height)
 	c.witness.Committed()
 	if changed == nil {

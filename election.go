@@ -4,6 +4,7 @@ package weft
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +23,7 @@ func (c *Channel) elect(j *joinConfig) (err error) {
 		c.patience = giveUp
 	}
 	c.elector, err = leader.NewElector(leader.ElectorConfig{
-		Channel: c.id, Timing: j.election, Input: c.electorate, Lead: c.pull, Changed: c.elected,
+		Channel: c.id, Timing: j.election, Input: c.electorate, Lead: c.pull, Look: c.puller.Look, Changed: c.elected,
 		Metrics: c.node.leaders, Log: c.node.logger("leader"),
 	})
 	return err
@@ -33,13 +34,20 @@ func (c *Channel) elect(j *joinConfig) (err error) {
 func (c *Channel) electorate() leader.Input {
 	in := leader.Input{
 		Self: c.node.ID(), Height: c.Height(), Highest: c.sync.VerifiedHeight(), CanPull: c.canPull(), Barred: c.unfit(),
-		Joining: c.node.keeper.Joining(),
+		Joining: c.node.keeper.Joining(), Head: c.sync.Position().Head, Org: c.node.MSPID(),
+	}
+	if at := c.moved.Load(); at != nil {
+		in.Moved = *at
 	}
 	for _, m := range membership.OnePerIdentity(c.tracker.Alive()) {
-		if m.MSPID == c.node.MSPID() {
+		key := m.Record.Identity().Key()
+		switch {
+		case m.MSPID == in.Org:
 			in.Peers = append(in.Peers, leader.Candidate{
-				ID: m.ID, Height: m.State.Height, Leads: m.State.Leader, Near: c.node.org.near(m.ID), LastSeen: m.LastSeen,
+				ID: m.ID, Identity: string(key[:]), Height: m.State.Height, Leads: m.State.Leader, Near: c.node.org.near(m.ID), LastSeen: m.LastSeen,
 			})
+		case !slices.Contains(in.Orgs, m.MSPID):
+			in.Orgs = append(in.Orgs, m.MSPID)
 		}
 	}
 	return in

@@ -34,6 +34,7 @@ type ordering struct {
 	listen *bufconn.Listener
 	conns  map[int][]net.Conn // by the number of the peer that dialed
 	off    map[int]bool       // peers that are cut off
+	dials  int                // connections that were opened
 }
 
 // newOrdering makes the ordering service's organization and the genesis block; it does not run yet.
@@ -92,9 +93,17 @@ func (o *ordering) dialAs(ctx context.Context, number int) (net.Conn, error) {
 	}
 	c, err := o.listen.DialContext(ctx)
 	if err == nil {
+		o.dials++
 		o.conns[number] = append(o.conns[number], c)
 	}
 	return c, err
+}
+
+// dialed is how many connections were opened so far.
+func (o *ordering) dialed() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.dials
 }
 
 // cutOff takes the ordering service away from a peer.

@@ -13,6 +13,7 @@ type Candidate struct {
 	ID       peer.ID
 	Height   uint64    // number of blocks it claims to have
 	Leads    bool      // it claims to lead
+	Identity string    // who it is, whatever its host key; "": ID says it
 	Near     bool      // it is heard on the topic of our organization, on which a leader beats every LeaderBeat
 	LastSeen time.Time // when that heartbeat came, by the clock of [Election.Step]'s now
 }
@@ -32,6 +33,11 @@ type Input struct {
 	// StartupGracePeriod at most, and after it as if it began then.
 	Joining bool
 	Peers   []Candidate // all others, in any order; who has died or left is not among them
+
+	Moved time.Time // when Height last grew, by the clock of Step's now; zero: not since the first Step
+	Head  []byte    // hash of our newest block's header: it draws the order in which members look
+	Org   string    // our organization
+	Orgs  []string  // the others that have living members in the channel, each once
 }
 
 // known is what of a claimed height is known to exist: nobody gives way to a height that somebody makes up.
@@ -48,7 +54,9 @@ type Decision struct {
 	First  bool    // of those who lead, we are the first: that one announces blocks, the others make up for it
 	Leader peer.ID // who leads as far as we know, ourselves included; "" if nobody does
 	// Tell says that a heartbeat should go out now: Lead has changed, or another leader does not seem to know that we stay.
-	Tell   bool
+	Tell bool
+	// Look says that it is time to look at the ordering service ourselves. It is said once; [Election.Looked] ends the look.
+	Look   bool
 	Wake   time.Time // Step must run again then, even if nothing has happened; zero: never
 	Reason Reason
 }
@@ -76,12 +84,15 @@ const (
 // none, which costs bandwidth or time and never blocks, because blocks prove themselves.
 //
 // The rules are in docs/spec/election.md. Files: timing.go settings, sight.go what is remembered of others, rank.go who is better, stand.go
-// the way to the lead, hold.go keeping it against other leaders, yield.go giving it up.
+// the way to the lead, hold.go keeping it against other leaders, yield.go giving it up, lookout.go and caught.go finding a leader out.
 type Election struct {
 	t     Timing
 	clock clock
 	seen  map[peer.ID]*sight
 	steps uint64
+
+	lookout lookout
+	caught  map[string]catch // by identity
 
 	leader  peer.ID   // whom we follow, ourselves when we lead
 	leading bool      // we lead
@@ -105,7 +116,7 @@ func NewElection(t Timing) (*Election, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
-	return &Election{t: t.orDefault(), seen: make(map[peer.ID]*sight)}, nil
+	return &Election{t: t.orDefault(), seen: make(map[peer.ID]*sight), caught: make(map[string]catch)}, nil
 }
 
 // Step looks at the world as it is now and decides. It is to be called when anything in the Input has changed, and at the Wake of the
@@ -118,9 +129,11 @@ func (e *Election) Step(now time.Time, in Input) Decision {
 	if e.steps == 0 || in.Joining { // whom we find is about to come
 		e.arrived = e.clock.now
 	}
-	reason := e.decide(in, e.look(in))
+	peers := e.view(in)
+	reason := e.decide(in, peers)
+	look := reason == Following && e.looks(in, peers)
 	tell := e.told.Equal(e.clock.now)
-	return Decision{Lead: e.leading, First: e.leading && e.first(in), Leader: e.leader, Tell: tell, Wake: e.clock.wake, Reason: reason}
+	return Decision{Lead: e.leading, First: e.leading && e.first(in), Leader: e.leader, Tell: tell, Look: look, Wake: e.clock.wake, Reason: reason}
 }
 
 func (e *Election) decide(in Input, peers []candidate) Reason {

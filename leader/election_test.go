@@ -77,7 +77,7 @@ func TestElectionProperties(t *testing.T) {
 		one, err := leader.NewElection(timing)
 		require.NoError(t, err)
 		other, _ := leader.NewElection(timing)
-		now := epoch
+		now, looking := epoch, false
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.Int64Range(0, int64(8*time.Second)).Draw(t, "pause")))
 			in := drawInput(t, now)
@@ -85,7 +85,15 @@ func TestElectionProperties(t *testing.T) {
 				one.Yield(now)
 				other.Yield(now)
 			}
+			if looking && rapid.IntRange(0, 3).Draw(t, "looked") == 0 {
+				found := leader.Finding(rapid.IntRange(0, 3).Draw(t, "finding"))
+				one.Looked(now, found)
+				other.Looked(now, found)
+				looking = false
+			}
 			d := one.Step(now, in)
+			require.False(t, d.Look && (looking || d.Lead), "one look at a time, and none of a leader")
+			looking = looking || d.Look
 			require.Equal(t, d.Lead, d.Leader == in.Self)
 			require.True(t, d.Wake.IsZero() || d.Wake.After(now), "wake %v at %v", d.Wake, now)
 			require.NotEmpty(t, d.Reason)
@@ -96,6 +104,7 @@ func TestElectionProperties(t *testing.T) {
 			in.Peers = rapid.Permutation(in.Peers).Draw(t, "order")
 			require.Equal(t, d, other.Step(now, in))
 			again := other.Step(now, in)
+			require.False(t, again.Look)
 			require.Equal(t, d.Lead, again.Lead)
 			require.Equal(t, d.Leader, again.Leader)
 			one.Step(now, in)
@@ -108,6 +117,8 @@ func drawInput(t *rapid.T, now time.Time) leader.Input {
 	in := leader.Input{
 		Self: "3", Height: height.Draw(t, "height"), Highest: height.Draw(t, "highest"),
 		CanPull: rapid.IntRange(0, 3).Draw(t, "can pull") > 0, Joining: rapid.IntRange(0, 5).Draw(t, "joining") == 0,
+		Moved: now.Add(-time.Duration(rapid.Int64Range(0, int64(5*time.Minute)).Draw(t, "quiet"))), Head: []byte{rapid.Byte().Draw(t, "head")},
+		Org: "org", Orgs: rapid.SampledFrom([][]string{nil, {"a"}, {"a", "z"}}).Draw(t, "organizations"),
 	}
 	for id := range 6 {
 		if id == 3 || rapid.IntRange(0, 3).Draw(t, "absent") == 0 {
@@ -115,7 +126,7 @@ func drawInput(t *rapid.T, now time.Time) leader.Input {
 		}
 		in.Peers = append(in.Peers, leader.Candidate{
 			ID: peer.ID(fmt.Sprint(id)), Height: height.Draw(t, "height"), Leads: rapid.IntRange(0, 3).Draw(t, "leads") == 0,
-			Near:     rapid.Bool().Draw(t, "near"),
+			Near: rapid.Bool().Draw(t, "near"), Identity: rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "identity"),
 			LastSeen: now.Add(-time.Duration(rapid.Int64Range(0, int64(12*time.Second)).Draw(t, "age"))),
 		})
 	}

@@ -21,6 +21,9 @@ type ElectorConfig struct {
 	// Lead does what a leader does, usually [Puller.Run], until ctx ends. One at a time runs. If it returns while we lead, whatever it returns,
 	// somebody else is to lead.
 	Lead func(ctx context.Context) error
+	// Look looks at the ordering service while another one leads, usually [Puller.Look]. It never runs beside Lead, and ends when ctx does. Nil:
+	// nobody looks.
+	Look func(ctx context.Context) Finding
 	// Changed is told when there is another leader ("": none), when we begin or cease to lead, and again when another leader does not seem to
 	// know of us: it is time for a heartbeat. Run alone calls it, without a lock; Leader and Leads answer accordingly. When we cease, Lead may
 	// still be coming to its end. Optional.
@@ -33,7 +36,9 @@ type ElectorConfig struct {
 // lead. Its methods are safe for concurrent use; Run runs once.
 type Elector struct {
 	c        ElectorConfig
-	election *Election     // of Run
+	election *Election     // of Run, as all below to wake
+	lead     term[error]   // of Lead
+	look     term[Finding] // of Look
 	wake     chan struct{} // 1-buffered: something has changed
 
 	mu     sync.Mutex // guards latest
@@ -44,6 +49,9 @@ type Elector struct {
 func NewElector(c ElectorConfig) (*Elector, error) {
 	if c.Input == nil || c.Lead == nil {
 		return nil, errors.New("leader: Input and Lead are required")
+	}
+	if c.Look == nil {
+		c.Timing.LookAfter = -1
 	}
 	election, err := NewElection(c.Timing)
 	if err != nil {
@@ -85,37 +93,44 @@ func (e *Elector) Run(ctx context.Context) error {
 	e.c.Metrics.led(e.c.Channel, false)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var term term
-	defer func() { e.enact(ctx, &term, Decision{Reason: Stopped}) }()
+	defer func() {
+		e.look.end()
+		e.enact(ctx, Decision{Reason: Stopped})
+	}()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-e.wake:
 		case <-timer.C:
-		case err := <-term.done:
-			e.failed(ctx, &term, err)
+		case err := <-e.lead.done:
+			e.failed(ctx, err)
+		case f := <-e.look.done:
+			e.looked(f)
 		}
 		if ctx.Err() != nil {
 			return nil
 		}
 		d := e.election.Step(time.Now(), e.c.Input())
-		e.enact(ctx, &term, d)
+		e.enact(ctx, d)
 		rearm(timer, d.Wake)
 	}
 }
 
 // enact makes true what was decided.
-func (e *Elector) enact(ctx context.Context, t *term, d Decision) {
+func (e *Elector) enact(ctx context.Context, d Decision) {
 	e.mu.Lock()
 	before := e.latest
 	e.latest = d
 	e.mu.Unlock()
 	switch {
-	case d.Lead && !t.runs():
+	case d.Lead && !e.lead.runs():
+		if e.look.runs() {
+			e.looked(Nothing)
+		}
 		e.c.Log.Info("Elected as a leader, starting delivery service for channel " + e.c.Channel)
 		e.c.Metrics.led(e.c.Channel, true)
-		t.begin(ctx, e.c.Lead)
+		e.lead.begin(ctx, e.c.Lead)
 	case before.Lead && !d.Lead:
 		e.c.Log.Info("Renounced leadership, stopping delivery service for channel "+e.c.Channel, "reason", d.Reason)
 	case before.Leader != d.Leader && d.Leader != "":
@@ -124,15 +139,27 @@ func (e *Elector) enact(ctx context.Context, t *term, d Decision) {
 	if before.Lead != d.Lead || before.Leader != d.Leader || d.Tell {
 		e.c.Changed(d.Leader, d.Lead)
 	}
-	if !d.Lead && t.runs() {
-		t.end()
+	if !d.Lead && e.lead.runs() {
+		e.lead.end()
 		e.c.Metrics.led(e.c.Channel, false)
+	}
+	if d.Look {
+		e.look.begin(ctx, e.c.Look)
 	}
 }
 
+// looked takes the end of a look.
+func (e *Elector) looked(f Finding) {
+	e.look.end()
+	if f == Withheld {
+		e.c.Log.Warn("the ordering service has blocks that the leader did not bring: it is passed over for a while", "leader", e.Leader())
+	}
+	e.election.Looked(time.Now(), f)
+}
+
 // failed takes the end of Lead that nobody has asked for.
-func (e *Elector) failed(ctx context.Context, t *term, err error) {
-	t.end()
+func (e *Elector) failed(ctx context.Context, err error) {
+	e.lead.end()
 	e.c.Metrics.led(e.c.Channel, false)
 	if ctx.Err() != nil {
 		return
@@ -147,30 +174,4 @@ func rearm(timer *time.Timer, wake time.Time) {
 		return
 	}
 	timer.Reset(time.Until(wake))
-}
-
-// term is one run of Lead.
-type term struct {
-	cancel context.CancelFunc
-	done   chan error // closed after the result
-}
-
-func (t *term) runs() bool { return t.done != nil }
-
-func (t *term) begin(ctx context.Context, lead func(context.Context) error) {
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	*t = term{cancel, done}
-	go func() {
-		defer close(done)
-		done <- lead(ctx)
-	}()
-}
-
-// end makes Lead end and waits for it.
-func (t *term) end() {
-	t.cancel()
-	for range t.done {
-	}
-	*t = term{}
 }

@@ -31,7 +31,7 @@ func (e *Election) outranked(in Input, peers []candidate) (rival peer.ID, lost b
 // first reports whether no other leader has a lower ID, as far as we believe them.
 func (e *Election) first(in Input) bool {
 	for id, s := range e.seen {
-		if s.step == e.steps && s.alive && s.leads && !e.rests(s.stuck) && id < in.Self {
+		if s.step == e.steps && s.alive && s.leads && !e.rests(s.stuck) && !e.liar(s) && id < in.Self {
 			return false
 		}
 	}

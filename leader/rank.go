@@ -90,7 +90,9 @@ func (e *Election) green(came time.Time) bool { return e.without.Before(came.Add
 func (e *Election) retired(in Input) bool { return !in.CanPull || e.rests(e.gave) }
 
 // passed reports whether others should lead rather than p.
-func (e *Election) passed(p candidate) bool { return e.rests(p.stuck) || e.rests(p.gave) }
+func (e *Election) passed(p candidate) bool {
+	return e.rests(p.stuck) || e.rests(p.gave) || e.liar(p.sight)
+}
 
 func (e *Election) rests(gave time.Time) bool {
 	return !gave.IsZero() && !e.clock.past(gave.Add(e.t.rest()))

@@ -18,6 +18,7 @@ type sight struct {
 	echo  time.Time // the heartbeat with which it came back soon as a leader; zero: it did not
 	alive bool      // its heartbeat was fresh then
 	leads bool      // what it claimed then
+	who   string    // its identity
 	idle  time.Time // the latest heartbeat without the claim; zero: none
 	began time.Time // when it was first seen to claim the lead
 	gave  time.Time // when it last gave the lead up; zero: never
@@ -34,8 +35,8 @@ type candidate struct {
 	*sight
 }
 
-// look compares the view with what is remembered and returns the peers whose heartbeats are fresh, by peer ID.
-func (e *Election) look(in Input) []candidate {
+// view compares the view with what is remembered and returns the peers whose heartbeats are fresh, by peer ID.
+func (e *Election) view(in Input) []candidate {
 	e.steps++
 	enough := e.enough(in)
 	peers := make([]candidate, 0, len(in.Peers))
@@ -90,7 +91,7 @@ func (s *sight) note(p Candidate) {
 		s.idle, s.rival, s.stuck = p.LastSeen, time.Time{}, time.Time{}
 		s.lag, s.still, s.holds = stall{}, stall{}, stall{}
 	}
-	s.leads = p.Leads
+	s.leads, s.who = p.Leads, cmp.Or(p.Identity, string(p.ID))
 }
 
 // live reports whether the peer's heartbeat is fresh, and notes arrivals: unless we rank before newcomers anyway. A leader whose heartbeats stay away may only be late: that is worth
@@ -188,7 +189,7 @@ func (e *Election) crop() {
 // claims returns who claims to lead, without those that get no blocks or may be dead.
 func (e *Election) claims(in Input, peers []candidate) (claims []candidate) {
 	for _, p := range peers {
-		if p.Leads && !e.doubtful(p) && !e.suspect(in, p, peers) {
+		if p.Leads && !e.doubtful(p) && !e.suspect(in, p, peers) && !e.liar(p.sight) {
 			claims = append(claims, p)
 		}
 	}

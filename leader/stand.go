@@ -18,6 +18,10 @@ func (e *Election) stand(in Input, peers []candidate) Reason {
 		return Following
 	}
 	e.lost(claims)
+	if e.alone(in, peers) {
+		e.lead(in.Self)
+		return Leading
+	}
 	if !e.settled(in) {
 		return Settling
 	}

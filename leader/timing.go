@@ -39,6 +39,9 @@ type Timing struct {
 	MaxLag uint64
 	// MaxLagTime is how long a leader may be behind without getting nearer: weft.election.maxLagTime, 10 s.
 	MaxLagTime time.Duration
+	// LookAfter is after how long without a block the members of the channel begin to look at the ordering service themselves, one after
+	// another: weft.election.lookAfter, 30 s. Negative: they never do.
+	LookAfter time.Duration
 }
 
 // DefaultTiming returns the defaults: Fabric's, and weft's for its own keys.
@@ -47,7 +50,7 @@ func DefaultTiming() Timing {
 		StartupGracePeriod: 15 * time.Second, MembershipSampleInterval: time.Second,
 		LeaderAliveThreshold: 10 * time.Second, LeaderElectionDuration: 5 * time.Second,
 		Turn: 500 * time.Millisecond, LeaderBeat: time.Second, Pullers: 1,
-		Settle: 500 * time.Millisecond, MaxLag: 256, MaxLagTime: 10 * time.Second,
+		Settle: 500 * time.Millisecond, MaxLag: 256, MaxLagTime: 10 * time.Second, LookAfter: 30 * time.Second,
 	}
 }
 
@@ -64,6 +67,7 @@ func (t Timing) orDefault() Timing {
 		Settle:                   cmp.Or(t.Settle, d.Settle),
 		MaxLag:                   cmp.Or(t.MaxLag, d.MaxLag),
 		MaxLagTime:               cmp.Or(t.MaxLagTime, d.MaxLagTime),
+		LookAfter:                cmp.Or(t.LookAfter, d.LookAfter),
 	}
 }
 
@@ -87,6 +91,7 @@ func (t Timing) Validate() error {
 		{"weft.election.leaderBeat", t.LeaderBeat},
 		{"weft.election.settle", t.Settle},
 		{"weft.election.maxLagTime", t.MaxLagTime},
+		{"weft.election.lookAfter", max(0, t.LookAfter)},
 	} {
 		if s.value < 0 || s.value > longest {
 			errs = append(errs, fmt.Errorf("leader: %s is %s, allowed is 0 (the default) to %s", s.key, s.value, longest))
@@ -98,6 +103,9 @@ func (t Timing) Validate() error {
 	}
 	if t.LeaderBeat > 0 && t.LeaderBeat < minBeat {
 		errs = append(errs, fmt.Errorf("leader: weft.election.leaderBeat is %s, at least %s is allowed", t.LeaderBeat, minBeat))
+	}
+	if t.LookAfter >= 0 && t.LookAfter < minLookAfter {
+		errs = append(errs, fmt.Errorf("leader: weft.election.lookAfter is %s, at least %s is allowed, or none", t.LookAfter, minLookAfter))
 	}
 	if t.Pullers < 1 || t.Pullers > maxPullers {
 		errs = append(errs, fmt.Errorf("leader: weft.election.pullers is %d, allowed are 1 to %d", t.Pullers, maxPullers))
@@ -114,6 +122,8 @@ const maxLag = 1 << 32
 const (
 	// minBeat is as often as heartbeats can be sent, with some room: see membership.Beacon.
 	minBeat = 400 * time.Millisecond
+	// minLookAfter is as long as a look takes: one after another.
+	minLookAfter = lookTime + graceTime
 	// maxPullers is more streams than an organization has a use for.
 	maxPullers = 16
 )

@@ -24,21 +24,29 @@ var update = flag.Bool("update", false, "write the answers of the transcripts")
 // TestTranscripts plays the scripts in testdata/election. A line "> command" is followed by the decisions of the election of one node; -update
 // writes them. The time is T, a duration since the start, which never goes back:
 //
-//	> T self [id=b] [height=5] [highest=9] [fails|pulls] [joining|joined]   our own side; what is not named stays
+//	> T self [id=b] [height=5] [highest=9] [fails|pulls] [joining|joined] [moved]   our own side; what is not named stays
 //	> T hear a [height=5] [leads] [near]                                    a heartbeat
 //	> T gone a                                                              it died or left
 //	> T step                                                                nothing but time
 //	> T yield                                                               leading ended by itself
+//	> T found nothing|shown|withheld|blind                                  what a look has shown
 //	> T run [a b]      steps at every wake until T, with a heartbeat of a and b every 5 s; only changes are shown
+//
+// Nobody looks in scripts whose names do not begin with "look".
 func TestTranscripts(t *testing.T) {
 	paths, err := filepath.Glob("testdata/election/*.txt")
 	require.NoError(t, err)
 	require.NotEmpty(t, paths)
 	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+		name := strings.TrimSuffix(filepath.Base(path), ".txt")
+		t.Run(name, func(t *testing.T) {
 			want, err := os.ReadFile(path)
 			require.NoError(t, err)
-			got := newScript(t).play(string(want))
+			timing := leader.Timing{}
+			if !strings.HasPrefix(name, "look") {
+				timing.LookAfter = -1
+			}
+			got := newScript(t, timing).play(string(want))
 			if *update {
 				require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
 			}
@@ -49,6 +57,8 @@ func TestTranscripts(t *testing.T) {
 
 var epoch = time.Unix(0, 0)
 
+var findings = map[string]leader.Finding{"nothing": leader.Nothing, "shown": leader.Shown, "withheld": leader.Withheld, "blind": leader.Blind}
+
 type scriptedElection struct {
 	t        *testing.T
 	election *leader.Election
@@ -58,8 +68,8 @@ type scriptedElection struct {
 	out      strings.Builder
 }
 
-func newScript(t *testing.T) *scriptedElection {
-	election, err := leader.NewElection(leader.Timing{})
+func newScript(t *testing.T, timing leader.Timing) *scriptedElection {
+	election, err := leader.NewElection(timing)
 	require.NoError(t, err)
 	return &scriptedElection{t: t, election: election, in: leader.Input{Self: "b", Height: 100, CanPull: true}}
 }
@@ -96,6 +106,8 @@ func (s *scriptedElection) run(words []string) {
 		s.in.Peers = slices.DeleteFunc(s.in.Peers, func(c leader.Candidate) bool { return c.ID == peer.ID(words[2]) })
 	case "yield":
 		s.election.Yield(epoch.Add(s.now))
+	case "found":
+		s.election.Looked(epoch.Add(s.now), findings[words[2]])
 	case "step":
 	default:
 		s.t.Fatalf("unknown command %v", words)
@@ -118,6 +130,9 @@ func (s *scriptedElection) show(d leader.Decision) {
 	}
 	if d.Tell {
 		what += ", tells"
+	}
+	if d.Look {
+		what += ", looks"
 	}
 	wake := "never"
 	if !d.Wake.IsZero() {
@@ -143,7 +158,7 @@ func (s *scriptedElection) until(end time.Duration, beating []string) {
 			}
 		}
 		before := s.last
-		if d := s.step(); d.Lead != before.Lead || d.Leader != before.Leader || d.Reason != before.Reason || d.Tell {
+		if d := s.step(); d.Lead != before.Lead || d.Leader != before.Leader || d.Reason != before.Reason || d.Tell || d.Look {
 			s.show(d)
 		}
 	}
@@ -161,6 +176,8 @@ func (s *scriptedElection) self(words []string) {
 			s.in.Highest = s.number(value)
 		case "pulls", "fails":
 			s.in.CanPull = key == "pulls"
+		case "moved":
+			s.in.Moved = epoch.Add(s.now)
 		case "joining", "joined":
 			s.in.Joining = key == "joining"
 		default:

@@ -91,6 +91,7 @@ type Election struct {
 	Settle     time.Duration // how long a view must bring nobody new before it counts as complete; 500 ms
 	MaxLag     int           // how many blocks a peer may be behind before it counts as behind; 256
 	MaxLagTime time.Duration // how long a leader may be behind without getting nearer; 10 s
+	LookAfter  time.Duration // after how long without a block members look at the ordering service themselves; 0: never; 30 s
 }
 
 // Deliver is how a leader talks to the ordering service: peer.deliveryclient, peer.keepalive.deliveryClient and peer.tls.

@@ -33,7 +33,7 @@ func newDraft(dir string) *draft {
 				StartupGracePeriod: 15 * time.Second, MembershipSampleInterval: time.Second,
 				LeaderAliveThreshold: 10 * time.Second, LeaderElectionDuration: 5 * time.Second,
 				Turn: 500 * time.Millisecond, LeaderBeat: time.Second, Pullers: 1,
-				Settle: 500 * time.Millisecond, MaxLag: 256, MaxLagTime: 10 * time.Second,
+				Settle: 500 * time.Millisecond, MaxLag: 256, MaxLagTime: 10 * time.Second, LookAfter: 30 * time.Second,
 			},
 		},
 		Deliver: Deliver{
@@ -104,6 +104,7 @@ func (d *draft) weftFields() map[string]setter {
 		"weft.election.settle":     duration(&e.Settle),
 		"weft.election.maxLag":     number(&e.MaxLag),
 		"weft.election.maxLagTime": duration(&e.MaxLagTime),
+		"weft.election.lookAfter":  duration(&e.LookAfter),
 
 		"weft.deliver.listeners":             d.deliverListeners,
 		"weft.deliver.limits.streams":        number(&d.DeliverLimits.Streams),

@@ -86,7 +86,7 @@ func TestDefaults(t *testing.T) {
 		Election: coreyaml.Election{StartupGracePeriod: 15 * time.Second, MembershipSampleInterval: time.Second,
 			LeaderAliveThreshold: 10 * time.Second, LeaderElectionDuration: 5 * time.Second,
 			Turn: 500 * time.Millisecond, LeaderBeat: time.Second, Pullers: 1,
-			Settle: 500 * time.Millisecond, MaxLag: 256, MaxLagTime: 10 * time.Second},
+			Settle: 500 * time.Millisecond, MaxLag: 256, MaxLagTime: 10 * time.Second, LookAfter: 30 * time.Second},
 	}, c.Gossip)
 }
 
@@ -160,9 +160,9 @@ func TestImpatientElectionIsAWarning(t *testing.T) {
 	c := mustLoad(t, "peer: {gossip: {aliveTimeInterval: 6s}}")
 	require.Len(t, c.Warnings, 1)
 	require.Contains(t, c.Warnings[0], "leaderAliveThreshold is 10s, below twice peer.gossip.aliveTimeInterval (6s)")
-	c = mustLoad(t, "peer: {gossip: {aliveTimeInterval: 5s}}\nweft: {election: {settle: 1s, maxLag: 9, maxLagTime: 3s, turn: 2s, leaderBeat: 4s, pullers: 2}}")
+	c = mustLoad(t, "peer: {gossip: {aliveTimeInterval: 5s}}\nweft: {election: {settle: 1s, maxLag: 9, maxLagTime: 3s, turn: 2s, leaderBeat: 4s, pullers: 2, lookAfter: 1m}}")
 	require.Empty(t, c.Warnings)
 	e := c.Gossip.Election
 	require.Equal(t, []any{time.Second, 9, 3 * time.Second}, []any{e.Settle, e.MaxLag, e.MaxLagTime})
-	require.Equal(t, []any{2 * time.Second, 4 * time.Second, 2}, []any{e.Turn, e.LeaderBeat, e.Pullers})
+	require.Equal(t, []any{2 * time.Second, 4 * time.Second, 2, time.Minute}, []any{e.Turn, e.LeaderBeat, e.Pullers, e.LookAfter})
 }

@@ -27,7 +27,7 @@ func leadership(core *coreyaml.Config) []weft.JoinOption {
 			StartupGracePeriod: e.StartupGracePeriod, MembershipSampleInterval: e.MembershipSampleInterval,
 			LeaderAliveThreshold: e.LeaderAliveThreshold, LeaderElectionDuration: e.LeaderElectionDuration,
 			Turn: e.Turn, LeaderBeat: e.LeaderBeat, Pullers: e.Pullers,
-			Settle: e.Settle, MaxLag: uint64(e.MaxLag), MaxLagTime: e.MaxLagTime,
+			Settle: e.Settle, MaxLag: uint64(e.MaxLag), MaxLagTime: e.MaxLagTime, LookAfter: cmp.Or(e.LookAfter, -1),
 		})}
 	}
 }
