@@ -48,17 +48,20 @@ func (e *Election) patrols(in Input, round time.Duration) bool {
 	return e.clock.past(l.last.Add(patrol * round << l.blind))
 }
 
-// quiet reports whether no block has come for so long that it is our turn.
+// quiet reports whether no block has come for so long that it is our turn, and that we have not looked in that turn.
 func (e *Election) quiet(in Input, peers []candidate, round time.Duration) bool {
-	since, last := later(in.Moved, e.born), e.lookout.last
-	switch {
-	case last.After(since):
-		return e.clock.past(last.Add(round << e.lookout.blind))
-	case !e.clock.past(since.Add(e.t.LookAfter)):
-		return false
-	default:
-		return e.clock.past(since.Add(time.Duration(1+in.turn(peers)) * e.t.LookAfter))
+	since, l, wait := later(in.Moved, e.born), &e.lookout, e.t.LookAfter
+	if l.blind > 0 {
+		wait = round << l.blind
 	}
+	if !e.clock.past(later(since, l.last).Add(wait)) {
+		return false
+	}
+	due := since.Add(time.Duration(1+in.turn(peers)) * e.t.LookAfter)
+	if missed := l.last.Sub(due); missed >= 0 {
+		due = due.Add((missed/round + 1) * round)
+	}
+	return e.clock.past(due)
 }
 
 // Looked tells what the look has shown that a Decision has asked for. Step must follow.

@@ -175,7 +175,7 @@ func TestWithheldBlocksComeIn(t *testing.T) {
 		w.made++
 		start := w.now
 		for w.height < w.made {
-			require.LessOrEqual(t, w.now.Sub(start), time.Duration(idle*orgs+2)*lookAfter+lookTakes)
+			require.LessOrEqual(t, w.now.Sub(start), time.Duration(idle*orgs+1)*lookAfter+lookTakes)
 			w.run(time.Second, nil)
 		}
 		took = append(took, w.now.Sub(start))
