@@ -20,7 +20,7 @@ type watching struct {
 	*leader.Elector
 	gone             atomic.Bool // the leader is
 	leading, looking atomic.Int32
-	looks            int
+	looks            atomic.Int32 // since the start
 	found            chan leader.Finding
 }
 
@@ -44,7 +44,7 @@ func newWatching(t *testing.T) *watching {
 		},
 		Look: func(ctx context.Context) leader.Finding {
 			require.Zero(t, w.leading.Load(), "nobody looks while we lead")
-			w.looks++
+			w.looks.Add(1)
 			w.looking.Add(1)
 			defer w.looking.Add(-1)
 			select {
@@ -81,14 +81,14 @@ func TestElectorLooksAndLeads(t *testing.T) {
 		require.EqualValues(t, 1, w.looking.Load())
 		w.found <- leader.Nothing
 		time.Sleep(45 * time.Second)
-		require.Equal(t, 2, w.looks)
+		require.EqualValues(t, 2, w.looks.Load())
 		require.Equal(t, peer.ID("a"), w.Leader())
 		w.found <- leader.Withheld
 		synctest.Wait()
 		require.Equal(t, peer.ID("b"), w.Leader())
 		require.EqualValues(t, 1, w.leading.Load())
 		time.Sleep(5 * time.Minute)
-		require.Equal(t, 2, w.looks, "a leader does not look")
+		require.EqualValues(t, 2, w.looks.Load(), "a leader does not look")
 		stop()
 	})
 }
