@@ -15,7 +15,7 @@ import (
 )
 
 // TestBursts: blocks at the rates of a busy orderer, over whole nodes on 1 Gbit/s. Everybody commits all of them in order,
-// none is dropped, and nothing piles up: once connections have sped up, a block takes as long as one alone. The benchmark has
+// none is dropped or asked for, and nothing piles up: once connections have sped up, a block takes as long as one alone. The benchmark has
 // the same with more peers and blocks.
 func TestBursts(t *testing.T) {
 	if testing.Short() {
@@ -35,6 +35,7 @@ func TestBursts(t *testing.T) {
 				require.Less(t, slices.Max(s.toAll()), c.within)
 				require.Less(t, slices.Max(s.toAll()[c.blocks/2:]), c.alone)
 				require.Zero(t, s.after.dropped, "dropped")
+				require.Zero(t, s.after.repaired, "nothing was missing, so nothing is asked for")
 				require.Less(t, s.copies(), 1.3)
 			})
 		})

@@ -121,10 +121,11 @@ func (c *Channel) Committed(height uint64) {
 	c.do(func(m *Machine, now time.Time) { m.Committed(now, height) })
 }
 
-// Announced says that a verified announcement came. It reports whether the block is on its way.
+// Announced says that a verified announcement came. It reports whether the block is on its way, or whole now: its pieces may
+// have been here before.
 func (c *Channel) Announced(a Announcement) (coming bool) {
 	c.do(func(m *Machine, now time.Time) {
-		coming = m.Announced(now, a) && m.Coming(a.Number)
+		coming = m.Announced(now, a) && (m.Coming(a.Number) || len(m.effects.Complete) > 0)
 	})
 	return coming
 }
