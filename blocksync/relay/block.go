@@ -94,6 +94,7 @@ func (m *Machine) Announced(now time.Time, a Announcement) bool {
 		m.introduce(b, a.Targets)
 	}
 	m.announcedFirst(b, a.From)
+	b.heardOf(now, m.patience())
 	b.announcers = append(b.announcers, announcer{a.From, a.Org})
 	if b.refuted {
 		return false

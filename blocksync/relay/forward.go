@@ -25,9 +25,7 @@ func (m *Machine) forward(s *member, b *block, f *Frame, isNew bool) {
 	if m.forwards(s, b, f) {
 		switch f.Mode {
 		case Relay:
-			if isNew || len(b.announcers) == 1 { // otherwise another source's relay has brought it to all
-				m.spread(s, b, f)
-			}
+			m.spread(s, b, f) // even what is here already: whoever brought it may have brought it to us alone
 		case Probe:
 			m.pass(b, f, Probed, func(t *member) bool { return t != s && m.reached(t) && !t.Hidden })
 			b.again = count(b.again, -1-f.First)

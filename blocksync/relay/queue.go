@@ -16,6 +16,7 @@ type queue struct {
 	repairs []item
 	bytes   int // of fresh and repairs
 	passed  int // new pieces since the last repair
+	hand    hand
 }
 
 // item is a piece that waits.
@@ -39,6 +40,7 @@ func (m *Machine) Next(now time.Time, to peer.ID, data bool) (*Frame, bool) {
 		s.control = s.control[1:]
 		return f, true
 	}
+	m.left(s)
 	from := &s.fresh
 	if len(s.repairs) > 0 && (len(s.fresh) == 0 || s.passed >= repairShare) {
 		from, s.passed = &s.repairs, -1
@@ -51,6 +53,7 @@ func (m *Machine) Next(now time.Time, to peer.ID, data bool) (*Frame, bool) {
 	*from = (*from)[1:]
 	s.passed++
 	s.account(m, -i.Size())
+	m.take(s, i)
 	return i.Frame, true
 }
 
@@ -119,7 +122,8 @@ func (s *member) drop(m *Machine, b *block) int {
 
 // waits says whether a piece of b that s is to relay has not left yet.
 func (s *member) waits(b *block, first int) bool {
-	return slices.ContainsFunc(s.fresh, func(i item) bool { return i.block == b && i.First == first && i.Mode == Relay })
+	is := func(i item) bool { return i.block == b && i.First == first && i.Mode == Relay }
+	return s.hand.Frame != nil && is(s.hand.item) || slices.ContainsFunc(s.fresh, is)
 }
 
 // unqueue takes out the pieces of b that begin at a leaf; it reports whether any was there.
@@ -145,5 +149,8 @@ func (s *member) remove(m *Machine, which func(item) bool) (n int) {
 func (s *member) reset(m *Machine) {
 	m.dropped(DropGone, len(s.control)+len(s.fresh)+len(s.repairs))
 	m.queued -= s.bytes
+	if s.hand.Frame != nil {
+		m.writing--
+	}
 	s.queue = queue{}
 }

@@ -14,10 +14,9 @@ import (
 
 // pending is a block that we have from the ordering service while another leader may be spreading it.
 type pending struct {
-	wait  time.Duration
-	due   time.Time
-	heard time.Time // when the last new piece of it came
-	seen  Bitmap    // leaves that came from others
+	wait time.Duration
+	due  time.Time
+	seen Bitmap // leaves that came from others
 }
 
 // Offer hands over a block of the ordering service: like Publish, but several leaders have it. The one that was first with
@@ -53,8 +52,14 @@ func (b *block) heardFrom(now time.Time, f *Frame) {
 		return
 	}
 	mark(b.pending.seen, f)
-	b.pending.heard = now
 	b.pending.due = now.Add(b.pending.wait)
+}
+
+// heardOf notes that somebody has announced a block: its pieces are some time behind.
+func (b *block) heardOf(now time.Time, patience time.Duration) {
+	if p := b.pending; p != nil && len(b.announcers) == 0 && p.due.Before(now.Add(patience)) {
+		p.due = now.Add(patience)
+	}
 }
 
 // standBy announces a block that nobody spreads, or does not any more.

@@ -2,7 +2,10 @@
 
 package relay
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // serving is who was served what lately.
 type serving struct {
@@ -100,9 +103,9 @@ func (m *Machine) complaint(s *member, b *block, f *Frame) {
 		switch {
 		case f.Missing.touches(p.first, p.count):
 			if p.complained == nil {
-				p.complained = map[*member]bool{}
+				p.complained = map[*member]time.Time{}
 			}
-			p.complained[s] = true
+			p.complained[s] = m.now
 			if m.may(b, s, p.first) {
 				if p.wanted == nil {
 					p.wanted = map[*member]bool{}
@@ -113,8 +116,8 @@ func (m *Machine) complaint(s *member, b *block, f *Frame) {
 			p.relay.proven++
 		}
 	}
-	if b.collectAt.IsZero() {
-		b.collectAt = m.now.Add(collect)
+	if soon := m.now.Add(collect); b.collectAt.IsZero() || soon.Before(b.collectAt) {
+		b.collectAt = soon
 	}
 }
 
@@ -139,11 +142,12 @@ func (m *Machine) repair(b *block) {
 	}
 	for i := range b.pieces {
 		p := &b.pieces[i]
-		if len(p.wanted) == 0 {
+		if len(p.wanted) > 0 && p.relay != nil && p.relay.waits(b, p.first) && !m.blocked(p.relay) { // our own uplink is slow
+			b.collectAt = m.now.Add(askTogether)
 			continue
 		}
-		if p.relay != nil && p.relay.waits(b, p.first) { // it has not even left: our own uplink is slow
-			p.wanted = nil
+		p.early()
+		if len(p.wanted) == 0 {
 			continue
 		}
 		if m.queued > backlogMax {
@@ -159,8 +163,16 @@ func (m *Machine) repair(b *block) {
 	}
 }
 
+// early takes back what was asked for while it was on its way.
+func (p *piece) early() {
+	if p.relay0 == nil || p.relay != p.relay0 || p.left.IsZero() {
+		return
+	}
+	maps.DeleteFunc(p.wanted, func(s *member, _ bool) bool { return p.complained[s].Sub(p.left) < travel(p.relay0, s) })
+}
+
 // blame counts a piece against its first relay once more than a third of the members complained about it, whenever they
-// did. If most relays are complained about, it is congestion, and nobody's fault.
+// did, after it could have reached them. If most relays are complained about, it is congestion, and nobody's fault.
 func (m *Machine) blame(b *block) {
 	relays := 0
 	for _, n := range b.assigned {
@@ -173,7 +185,12 @@ func (m *Machine) blame(b *block) {
 		if p.relay0 == nil || len(p.complained) == 0 || b.excused[p.relay0] || b.complain[p.relay0][i] {
 			continue
 		}
-		if votes, total := m.share(func(s *member) bool { return p.complained[s] }); 3*votes > total {
+		if !m.third(func(s *member) bool { _, lacks := p.complained[s]; return lacks }) {
+			continue
+		}
+		b.lacked[p.relay0] = true
+		since := m.answers(b, p)
+		if !since.IsZero() && m.third(func(s *member) bool { return p.complained[s].Sub(since) >= travel(p.relay0, s) }) {
 			if b.complain[p.relay0] == nil {
 				b.complain[p.relay0] = map[int]bool{}
 			}
@@ -181,7 +198,13 @@ func (m *Machine) blame(b *block) {
 			p.relay0.proven = 0
 		}
 	}
-	b.blameless = 2*len(b.complain) > relays
+	b.blameless = 2*len(b.lacked) > relays
+}
+
+// third says whether more than a third of the members do so.
+func (m *Machine) third(voters func(*member) bool) bool {
+	votes, total := m.share(voters)
+	return 3*votes > total
 }
 
 // bad says whether a relay has failed with this block.

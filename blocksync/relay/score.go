@@ -64,7 +64,7 @@ func (m *Machine) lateRelays(b *block) map[*member]bool {
 		slow := map[*member]bool{}
 		for i := range b.pieces {
 			p := &b.pieces[i]
-			if p.relay0 != nil && report.touches(p.first, p.count) {
+			if p.relay0 != nil && !p.left.IsZero() && report.touches(p.first, p.count) {
 				slow[p.relay0] = true
 			}
 		}

@@ -16,7 +16,8 @@ type source struct {
 	pieces    []piece
 	of        []int32 // piece of each leaf
 	assigned  map[*member]int
-	complain  map[*member]map[int]bool // pieces that more than a third complained about, by their first relay
+	complain  map[*member]map[int]bool // pieces that more than a third complained about in time, by their first relay
+	lacked    map[*member]bool         // first relays of pieces that more than a third complained about
 	excused   map[*member]bool         // said that they cannot judge
 	blameless bool                     // most relays were complained about: it is congestion
 	collectAt time.Time
@@ -33,8 +34,9 @@ type piece struct {
 	first, count  int
 	relay0, relay *member // first, and at the moment; nil if it went to nobody or to everybody
 	wanted        map[*member]bool
-	complained    map[*member]bool
+	complained    map[*member]time.Time // when last
 	spreading     bool
+	left          time.Time // to relay0; zero if it has not
 }
 
 // Publish announces a block that we have whole: a is the announcement, sealed is what says so to others, tree the tree of
@@ -94,7 +96,7 @@ func (m *Machine) announce(b *block) {
 	b.announcers = append(b.announcers, announcer{m.Self, m.Org})
 	b.source = &source{
 		since:    m.now,
-		assigned: map[*member]int{}, complain: map[*member]map[int]bool{}, excused: map[*member]bool{}, reports: map[*member]Bitmap{},
+		assigned: map[*member]int{}, complain: map[*member]map[int]bool{}, lacked: map[*member]bool{}, excused: map[*member]bool{}, reports: map[*member]Bitmap{},
 		of: make([]int32, b.tree.Count()),
 	}
 	m.effects.Announce = append(m.effects.Announce, b.Sealed)

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/weft-p2p/weft/blocksync/relay"
+	"github.com/weft-p2p/weft/internal/relaysim"
+	"pgregory.net/rapid"
+)
+
+// misdeed is what a faulty peer does with a frame that it ought to send.
+type misdeed func(s *relaysim.Sim, to int, f *relay.Frame) []*relay.Frame
+
+var misdeeds = map[string]misdeed{
+	"mute": func(*relaysim.Sim, int, *relay.Frame) []*relay.Frame { return nil },
+	"alters": func(_ *relaysim.Sim, _ int, f *relay.Frame) []*relay.Frame {
+		g := *f
+		if f.Kind == relay.Piece && len(f.Data) > 0 {
+			g.Data = bytes.Clone(f.Data)
+			g.Data[0] ^= 1
+		}
+		return []*relay.Frame{&g}
+	},
+	"withholds half": func(_ *relaysim.Sim, to int, f *relay.Frame) []*relay.Frame {
+		if f.Kind == relay.Piece && to%2 == 0 {
+			return nil
+		}
+		return []*relay.Frame{f}
+	},
+	"duplicates": func(_ *relaysim.Sim, _ int, f *relay.Frame) []*relay.Frame {
+		return []*relay.Frame{f, f, f}
+	},
+	"misroutes": func(_ *relaysim.Sim, _ int, f *relay.Frame) []*relay.Frame {
+		g := *f
+		if f.Kind == relay.Piece {
+			g.Mode = relay.Relay
+		}
+		return []*relay.Frame{&g}
+	},
+	"moves": func(_ *relaysim.Sim, _ int, f *relay.Frame) []*relay.Frame {
+		g := *f
+		if f.Kind == relay.Piece {
+			g.First++
+		}
+		return []*relay.Frame{&g}
+	},
+	"complains": func(_ *relaysim.Sim, _ int, f *relay.Frame) []*relay.Frame {
+		g := *f
+		if f.Kind == relay.Done { // instead of a report: everything was late, and is missing
+			g.Missing = append(relay.Bitmap(nil), f.Missing...)
+			for i := range g.Missing {
+				g.Missing[i] = ^uint64(0)
+			}
+			w := &relay.Frame{Kind: relay.Want, Ref: f.Ref, Missing: g.Missing, Have: make(relay.Bitmap, len(g.Missing))}
+			return []*relay.Frame{w, &g}
+		}
+		return []*relay.Frame{f}
+	},
+}
+
+// schedule is a network, and who in it does what.
+type schedule struct {
+	peers               int
+	seed                uint64
+	size                int
+	loss                float64
+	deed                string
+	faulty, slow, leads int // how many
+}
+
+// drawSchedule draws a schedule in which up to a third of the peers are at fault.
+func drawSchedule(t *rapid.T) (c schedule) {
+	c.peers = rapid.IntRange(2, 13).Draw(t, "peers")
+	c.seed = rapid.Uint64().Draw(t, "seed")
+	c.size = rapid.SampledFrom([]int{0, 1, 1025, 20_000, 100_000, 300_000}).Draw(t, "size")
+	c.loss = rapid.SampledFrom([]float64{0, 0, 0.01, 0.03}).Draw(t, "loss")
+	c.deed = rapid.SampledFrom(slices.Sorted(maps.Keys(misdeeds))).Draw(t, "misdeed")
+	c.faulty = rapid.IntRange(0, (c.peers-1)/3).Draw(t, "faulty")
+	c.slow = rapid.IntRange(0, c.peers/5).Draw(t, "slow")
+	c.leads = rapid.IntRange(1, min(3, c.peers)).Draw(t, "leaders")
+	return c
+}
+
+// TestEveryScheduleDelivers: whatever the network and whoever is at fault, up to a third of the peers, every other peer gets
+// every block, whole, in a bounded number of copies, and nobody who did no wrong is dropped as a relay.
+func TestEveryScheduleDelivers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { drawSchedule(t).delivers(t) })
+}
+
+// TestSchedulesThatFailed are those by which mistakes were found. A source blamed relays for pieces that they did not pass on
+// because they had them of another source, for what was still in its own queue, and for what it had taken back.
+func TestSchedulesThatFailed(t *testing.T) {
+	for name, c := range map[string]schedule{
+		"a slow source and another beside it": {peers: 11, seed: 0xffffffffffffffff, size: 300_000, deed: "mute", faulty: 3, slow: 1, leads: 3},
+		"four sources":                        {peers: 5, seed: 0x56, size: 600_000, deed: "duplicates", faulty: 1, slow: 1, leads: 4},
+	} {
+		t.Run(name, func(t *testing.T) { c.delivers(t) })
+	}
+}
+
+func (c schedule) delivers(t require.TestingT) {
+	faulty := pick(rand.New(rand.NewPCG(c.seed, 1)), c.faulty, c.peers)
+	slow := pick(rand.New(rand.NewPCG(c.seed, 2)), c.slow, c.peers)
+	honest := func(i int) bool { return !faulty[i] }
+	s := c.network(faulty, slow)
+	var blocks []*relaysim.Block
+	for k := range 3 {
+		b := s.Block(uint64(k+1), c.size)
+		for _, p := range s.Peers {
+			p.OnComplete = func(c relay.Complete) bool { return bytes.Equal(c.Body, blocks[c.Number-1].Body) }
+		}
+		blocks = append(blocks, b)
+		for i := range c.leads {
+			if honest(i) {
+				s.Offer(i, b)
+			}
+		}
+		s.Run(800 * time.Millisecond)
+	}
+	s.Run(40 * time.Second)
+	for _, b := range blocks {
+		r := s.Result(b, honest)
+		require.Less(t, r.All, 30*time.Second, "block %d", b.Number)
+		for i, p := range s.Peers {
+			if _, got := p.Got[b.Number]; honest(i) && !got {
+				require.Positive(t, c.loss, "block %d at peer %d", b.Number, i)
+				require.True(t, p.Lost[b.Number], "block %d at peer %d neither came nor was given up", b.Number, i)
+			}
+		}
+	}
+	for i, p := range s.Peers {
+		if len(faulty) == 0 {
+			require.LessOrEqual(t, p.Stats().Received, int64(3*4*c.size+4096), "bytes that peer %d got", i)
+		}
+		require.Zero(t, p.Refuted)
+		for j := range s.Peers {
+			if honest(i) && honest(j) && !slow[j] && c.loss == 0 && i != j {
+				require.Positive(t, p.Weight(relaysim.ID(j)), "peer %d dropped peer %d, which did no wrong", i, j)
+			}
+		}
+	}
+}
+
+func (c schedule) network(faulty, slow map[int]bool) (s *relaysim.Sim) {
+	s = relaysim.New(relaysim.Config{
+		Peers: c.peers, Seed: c.seed, Loss: c.loss, Judge: 2 * time.Millisecond, Topic: 100 * time.Millisecond,
+		Org: func(i int) string { return fmt.Sprint(i % 3) }, Leader: func(i int) bool { return i < c.leads && !faulty[i] },
+		Up: func(i int) float64 {
+			if slow[i] {
+				return 10e6
+			}
+			return 100e6
+		},
+		Latency: func(a, b int) time.Duration { return time.Duration(5+(a*7+b*7)%30) * time.Millisecond },
+		Send: func(from, to int, f *relay.Frame) []*relay.Frame {
+			if faulty[from] {
+				return misdeeds[c.deed](s, to, f)
+			}
+			return []*relay.Frame{f}
+		},
+	})
+	return s
+}
