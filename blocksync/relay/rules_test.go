@@ -232,6 +232,7 @@ func TestNextKeepsItsOrder(t *testing.T) {
 	for i := range b.tree.Count() {
 		want.Missing.Set(i)
 	}
+	p.pass(100 * time.Millisecond) // so that a could miss them
 	p.Receive(p.now, "a", want)
 	p.pass(30 * time.Millisecond)
 	control, ok := p.Next(p.now, "a", false)
