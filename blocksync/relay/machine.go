@@ -90,7 +90,6 @@ type Machine struct {
 	firsts  []first
 	quiet   time.Duration // how late a piece may be, before the size counts
 	queued  int           // bytes in all queues
-	uplink
 	effects Effects
 	stats   Stats
 }

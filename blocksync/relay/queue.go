@@ -14,9 +14,9 @@ type queue struct {
 	control []*Frame
 	fresh   []item
 	repairs []item
-	bytes   int // of fresh and repairs
-	passed  int // new pieces since the last repair
-	hand    hand
+	bytes   int  // of fresh and repairs
+	passed  int  // new pieces since the last repair
+	hand    item // what Next gave last: it is written when Next is called again
 }
 
 // item is a piece that waits.
@@ -53,7 +53,7 @@ func (m *Machine) Next(now time.Time, to peer.ID, data bool) (*Frame, bool) {
 	*from = (*from)[1:]
 	s.passed++
 	s.account(m, -i.Size())
-	m.take(s, i)
+	s.hand = i
 	return i.Frame, true
 }
 
@@ -123,7 +123,7 @@ func (s *member) drop(m *Machine, b *block) int {
 // waits says whether a piece of b that s is to relay has not left yet.
 func (s *member) waits(b *block, first int) bool {
 	is := func(i item) bool { return i.block == b && i.First == first && i.Mode == Relay }
-	return s.hand.Frame != nil && is(s.hand.item) || slices.ContainsFunc(s.fresh, is)
+	return s.hand.Frame != nil && is(s.hand) || slices.ContainsFunc(s.fresh, is)
 }
 
 // unqueue takes out the pieces of b that begin at a leaf; it reports whether any was there.
@@ -149,8 +149,5 @@ func (s *member) remove(m *Machine, which func(item) bool) (n int) {
 func (s *member) reset(m *Machine) {
 	m.dropped(DropGone, len(s.control)+len(s.fresh)+len(s.repairs))
 	m.queued -= s.bytes
-	if s.hand.Frame != nil {
-		m.writing--
-	}
 	s.queue = queue{}
 }

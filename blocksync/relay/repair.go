@@ -142,7 +142,7 @@ func (m *Machine) repair(b *block) {
 	}
 	for i := range b.pieces {
 		p := &b.pieces[i]
-		if len(p.wanted) > 0 && p.relay != nil && p.relay.waits(b, p.first) && !m.blocked(p.relay) { // our own uplink is slow
+		if len(p.wanted) > 0 && m.slow(b, p) {
 			b.collectAt = m.now.Add(askTogether)
 			continue
 		}
@@ -163,6 +163,11 @@ func (m *Machine) repair(b *block) {
 	}
 }
 
+// slow says whether a piece waits for its relay because our uplink is slow.
+func (m *Machine) slow(b *block, p *piece) bool {
+	return p.relay != nil && p.relay.waits(b, p.first) && (b.most.IsZero() || m.now.Before(b.most.Add(p.relay.RTT)))
+}
+
 // early takes back what was asked for while it was on its way.
 func (p *piece) early() {
 	if p.relay0 == nil || p.relay != p.relay0 || p.left.IsZero() {
@@ -174,12 +179,6 @@ func (p *piece) early() {
 // blame counts a piece against its first relay once more than a third of the members complained about it, whenever they
 // did, after it could have reached them. If most relays are complained about, it is congestion, and nobody's fault.
 func (m *Machine) blame(b *block) {
-	relays := 0
-	for _, n := range b.assigned {
-		if n > 0 {
-			relays++
-		}
-	}
 	for i := range b.pieces {
 		p := &b.pieces[i]
 		if p.relay0 == nil || len(p.complained) == 0 || b.excused[p.relay0] || b.complain[p.relay0][i] {
@@ -189,7 +188,7 @@ func (m *Machine) blame(b *block) {
 			continue
 		}
 		b.lacked[p.relay0] = true
-		since := m.answers(b, p)
+		since := b.answers(p)
 		if !since.IsZero() && m.third(func(s *member) bool { return p.complained[s].Sub(since) >= travel(p.relay0, s) }) {
 			if b.complain[p.relay0] == nil {
 				b.complain[p.relay0] = map[int]bool{}
@@ -198,7 +197,7 @@ func (m *Machine) blame(b *block) {
 			p.relay0.proven = 0
 		}
 	}
-	b.blameless = 2*len(b.lacked) > relays
+	b.blameless = 2*len(b.lacked) > len(b.assigned)
 }
 
 // third says whether more than a third of the members do so.

@@ -16,6 +16,9 @@ type source struct {
 	pieces    []piece
 	of        []int32 // piece of each leaf
 	assigned  map[*member]int
+	sent      map[*member]int          // of those
+	supplied  int                      // relays that were sent all of theirs
+	most      time.Time                // since when most are
 	complain  map[*member]map[int]bool // pieces that more than a third complained about in time, by their first relay
 	lacked    map[*member]bool         // first relays of pieces that more than a third complained about
 	excused   map[*member]bool         // said that they cannot judge
@@ -96,7 +99,7 @@ func (m *Machine) announce(b *block) {
 	b.announcers = append(b.announcers, announcer{m.Self, m.Org})
 	b.source = &source{
 		since:    m.now,
-		assigned: map[*member]int{}, complain: map[*member]map[int]bool{}, lacked: map[*member]bool{}, excused: map[*member]bool{}, reports: map[*member]Bitmap{},
+		assigned: map[*member]int{}, sent: map[*member]int{}, complain: map[*member]map[int]bool{}, lacked: map[*member]bool{}, excused: map[*member]bool{}, reports: map[*member]Bitmap{},
 		of: make([]int32, b.tree.Count()),
 	}
 	m.effects.Announce = append(m.effects.Announce, b.Sealed)
