@@ -13,6 +13,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft"
+	"github.com/weft-p2p/weft/blocksync/ledger"
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/internal/orderer"
 	"github.com/weft-p2p/weft/internal/orderer/orderertest"
@@ -118,12 +119,16 @@ func TestSourceThatWithholdsFromOneOrganization(t *testing.T) {
 	})
 }
 
-// TestRestartsOfTheOrdererFetchNothingTwice: the ordering service dies twenty times while it orders. Every block reaches the ledger, and
-// comes over a stream once.
+// TestRestartsOfTheOrdererFetchNothingTwice: the ordering service dies twenty times while it orders, and the ledger takes longer for a
+// block than the next stream takes to open. Every block reaches the ledger, and comes over a stream once.
 func TestRestartsOfTheOrdererFetchNothingTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNet(t, lan, 1, 1)
-		p := n.peers[0].start(weft.AsLeader())
+		disk, err := ledger.Open(t.TempDir(), ledger.Options{})
+		require.NoError(t, err)
+		defer func() { require.NoError(t, disk.Close()) }()
+		p := n.peers[0].start(weft.AsLeader(), weft.WithLedger(slowDisk{disk}))
+		defer p.stop()
 		for range 20 {
 			n.order(1+n.random.IntN(10), 1000, time.Duration(n.random.IntN(20))*time.Millisecond)
 			n.kill()
@@ -133,6 +138,14 @@ func TestRestartsOfTheOrdererFetchNothingTwice(t *testing.T) {
 		n.requireAll(time.Minute, p)
 		require.Equal(t, p.channel.Height()-1, p.channel.Status().Source.Blocks)
 	})
+}
+
+// slowDisk is a ledger whose appends take a second.
+type slowDisk struct{ weft.Ledger }
+
+func (s slowDisk) Append(blocks ...*common.Block) error {
+	time.Sleep(time.Second)
+	return s.Ledger.Append(blocks...)
 }
 
 // orderOn orders blocks until the chain has a height.
