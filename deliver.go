@@ -107,11 +107,12 @@ func (s served) Look() (server.State, <-chan struct{}) {
 	return server.State{Height: at.Height, Bundle: at.Bundle, Stuck: err}, moved
 }
 
-func (s served) Read(number uint64, buf []byte) ([]byte, error) {
+func (s served) Read(first, last uint64, buf []byte) ([][]byte, error) {
 	if l, ok := s.ledger.(*ledger.Ledger); ok {
-		return l.Read(number, buf)
+		return l.Read(first, last, buf)
 	}
-	return s.ledger.Bytes(number)
+	raw, err := s.ledger.Bytes(first)
+	return [][]byte{raw}, err
 }
 
 // orderersConfig is how we talk to the orderers of a channel.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -78,8 +79,23 @@ func requireBlocks(t require.TestingT, l *ledger.Ledger, blocks []*common.Block)
 	for i, b := range blocks {
 		requireBlock(t, l, uint64(i), b)
 	}
+	requireRuns(t, l, blocks)
 	_, err := l.Bytes(l.Height())
 	require.ErrorIs(t, err, ledger.ErrNotFound)
+}
+
+// requireRuns reads the blocks several at a time into room for some of them.
+func requireRuns(t require.TestingT, l *ledger.Ledger, blocks []*common.Block) {
+	buf := make([]byte, 0, 1000)
+	for n := 0; n < len(blocks); {
+		got, err := l.Read(uint64(n), math.MaxUint64, buf)
+		require.NoError(t, err)
+		require.NotEmpty(t, got)
+		for _, raw := range got {
+			require.Equal(t, marshal(blocks[n]), raw)
+			n++
+		}
+	}
 }
 
 func requireBlock(t require.TestingT, l *ledger.Ledger, n uint64, b *common.Block) {

@@ -28,16 +28,23 @@ func (l *Ledger) Block(n uint64) (*common.Block, error) {
 
 // Bytes returns block n as it was marshalled (a common.Block), for passing it on without decoding it. The caller owns
 // the slice. Errors as for Block.
-func (l *Ledger) Bytes(n uint64) ([]byte, error) { return l.Read(n, nil) }
-
-// Read is Bytes for who reads many blocks: the slice that it returns lies in buf, from its start on, if buf has room for a block and 24
-// bytes more.
-func (l *Ledger) Read(n uint64, buf []byte) ([]byte, error) {
-	e, err := l.entry(n)
+func (l *Ledger) Bytes(n uint64) ([]byte, error) {
+	blocks, err := l.Read(n, n, nil)
 	if err != nil {
 		return nil, err
 	}
-	return l.read(n, e.location, buf)
+	return blocks[0], nil
+}
+
+// Read is Bytes for who reads many blocks: it returns block first, and of those behind it, up to last, as many as one read of the disk
+// brings into buf, which needs 28 bytes more for each. The first block has memory of its own if buf has no room for it. Errors as for
+// Block, of the first one; damage of another one ends what is returned.
+func (l *Ledger) Read(first, last uint64, buf []byte) ([][]byte, error) {
+	e, err := l.entry(first)
+	if err != nil {
+		return nil, err
+	}
+	return l.read(first, max(first, min(last, l.Height()-1)), e.location, buf)
 }
 
 // Size returns the length of Bytes(n) without reading the block. Errors as for Block.
@@ -119,20 +126,36 @@ func (l *Ledger) lookup(bucket string, s sum) (uint64, bool, error) {
 	return n, found, nil
 }
 
-// read returns the block at a location after checking its frame, in buf if that has room.
-func (l *Ledger) read(n uint64, loc location, buf []byte) ([]byte, error) {
-	size := headerSize + int(loc.length)
-	frame := slices.Grow(buf[:0], size)[:size]
-	_, err := l.reading.readAt(l.dir, loc.segment, frame, loc.offset)
+// read returns the block at a location, after checking its frame, and those up to last behind it: as many as fit in buf if they are as big.
+func (l *Ledger) read(n, last uint64, loc location, buf []byte) ([][]byte, error) {
+	frame := headerSize + int(loc.length)
+	count := int(min(uint64(max(1, cap(buf)/frame)), last-n+1))
+	raw := slices.Grow(buf[:0], count*frame)[:count*frame]
+	got, err := l.reading.readAt(l.dir, loc.segment, raw, loc.offset)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, corrupt(segmentPath(l.dir, loc.segment), loc.offset, "the segment file is missing")
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	h, ok := l.mark.header(frame)
-	if err != nil || !ok || h.number != n || h.length != loc.length || h.crc != checksum(frame) {
+	blocks := l.frames(n, last, raw[:got], count)
+	if len(blocks) == 0 || len(blocks[0]) != int(loc.length) {
 		return nil, corrupt(segmentPath(l.dir, loc.segment), loc.offset, fmt.Sprintf("block %d is damaged", n))
 	}
-	return frame[headerSize:], nil
+	return blocks, nil
+}
+
+// frames returns the blocks n, n+1, ... up to last whose frames are whole and intact in raw, one behind the other.
+func (l *Ledger) frames(n, last uint64, raw []byte, count int) [][]byte {
+	blocks := make([][]byte, 0, count)
+	for ; n <= last; n++ {
+		h, ok := l.mark.header(raw)
+		end := headerSize + int(h.length)
+		if !ok || h.number != n || end > len(raw) || h.crc != checksum(raw[:end]) {
+			break
+		}
+		blocks = append(blocks, raw[headerSize:end])
+		raw = raw[end:]
+	}
+	return blocks
 }

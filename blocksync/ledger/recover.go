@@ -72,12 +72,12 @@ func (l *Ledger) indexed(x *index, segments []uint64) (height uint64, err error)
 	if err != nil || !found {
 		return 0, err
 	}
-	raw, err := l.read(n, e.location, nil)
+	blocks, err := l.read(n, n, e.location, nil)
 	if err != nil {
 		return n + 1, err
 	}
 	var p batch
-	if err := p.decode(e.location, n, raw); err != nil || p.entries[0] != e {
+	if err := p.decode(e.location, n, blocks[0]); err != nil || p.entries[0] != e {
 		return n + 1, fmt.Errorf("%w: block %d differs", errDamaged, n)
 	}
 	for i := 1; i < len(segments) && segments[i] <= n+1; i++ {

@@ -37,6 +37,9 @@ func Split(raw []byte) (Parts, error) {
 		switch {
 		case f.is(blockHeader):
 			p.RawHeader, p.Header = whole, &common.BlockHeader{}
+			if headerInPlace(f.content, p.Header) {
+				break
+			}
 			if err := proto.Unmarshal(f.content, p.Header); err != nil {
 				return Parts{}, fmt.Errorf("%w: header: %w", ErrParts, err)
 			}

@@ -66,4 +66,7 @@ type view struct{ *Orderer }
 
 func (v view) Look() (server.State, <-chan struct{}) { return v.look() }
 
-func (v view) Read(number uint64, _ []byte) ([]byte, error) { return v.cfg.Ledger.Bytes(number) }
+func (v view) Read(first, _ uint64, _ []byte) ([][]byte, error) {
+	raw, err := v.cfg.Ledger.Bytes(first)
+	return [][]byte{raw}, err
+}

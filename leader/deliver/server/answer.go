@@ -13,9 +13,6 @@ import (
 	"github.com/weft-p2p/weft/msp"
 )
 
-// lookAgain is how often a stream that waits looks at the chain, although nothing has told it to.
-const lookAgain = time.Second
-
 // bearer names a certificate: streams of one are counted together.
 type bearer struct {
 	mspID  string
@@ -64,82 +61,7 @@ func (s *Server) follow(ctx context.Context, w *writer, f form, r *reader, chain
 	if err != nil {
 		return err
 	}
-	for number := want.first; ; number++ {
-		if err := s.await(ctx, r, chain, number, want); err != nil {
-			return err
-		}
-		if err := s.send(ctx, w, f, r, chain, number, want.headers); err != nil {
-			return err
-		}
-		if number == want.last {
-			return nil
-		}
-	}
-}
-
-// await waits until there is a block of the given number that the reader may have, if the request says so.
-func (s *Server) await(ctx context.Context, r *reader, chain Chain, number uint64, want span) error {
-	var again *time.Timer
-	for {
-		now, changed := chain.Look()
-		if err := r.judge(time.Now(), now.Bundle); err != nil {
-			return err
-		}
-		switch {
-		case now.Leaderless && want.strict:
-			return leaderless()
-		case number < now.Height:
-			return nil
-		case !want.wait:
-			return Refuse(common.Status_NOT_FOUND, "block %d is not there yet", number)
-		case now.Stuck != nil:
-			return status.Errorf(codes.Unavailable, "weft: %v", now.Stuck)
-		}
-		pause := min(lookAgain, time.Until(r.id.ExpiresAt())+time.Nanosecond)
-		if again == nil {
-			again = time.NewTimer(pause)
-			defer again.Stop()
-		} else {
-			again.Reset(pause)
-		}
-		select {
-		case <-changed:
-		case <-again.C:
-		case <-ctx.Done():
-			return status.FromContextError(ctx.Err()).Err()
-		}
-	}
+	return (&course{server: s, writer: w, form: f, reader: r, chain: chain, want: want, room: minRoom}).run(ctx)
 }
 
 func leaderless() error { return Refuse(common.Status_SERVICE_UNAVAILABLE, "no leader") }
-
-// send sends one block.
-func (s *Server) send(ctx context.Context, w *writer, f form, r *reader, chain Chain, number uint64, headers bool) error {
-	buf := s.buffers.get()
-	raw, err := chain.Read(number, buf.bytes)
-	if err != nil {
-		buf.free()
-		s.unreadable(chain, r.channel, number, err)
-		return Refuse(common.Status_SERVICE_UNAVAILABLE, "block %d cannot be read", number)
-	}
-	message, err := f.shape(item{channel: r.channel, number: number, raw: raw, headers: headers, buffer: buf})
-	if err != nil {
-		s.cfg.Log.Error("the ledger does not hold the block that is due", "channel", r.channel, "number", number, "err", err)
-		return Refuse(common.Status_SERVICE_UNAVAILABLE, "block %d is damaged", number)
-	}
-	buf.fit(len(raw))
-	if err := w.send(ctx, message, len(raw)); err != nil {
-		return err
-	}
-	s.cfg.Metrics.sent(r.channel)
-	return nil
-}
-
-// unreadable tells the operator, unless the channel has ended.
-func (s *Server) unreadable(chain Chain, channel string, number uint64, err error) {
-	if now, _ := chain.Look(); now.Stuck != nil {
-		s.cfg.Log.Debug("a block cannot be read", "channel", channel, "number", number, "err", err)
-		return
-	}
-	s.cfg.Log.Error("a block cannot be read", "channel", channel, "number", number, "err", err)
-}

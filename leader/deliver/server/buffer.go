@@ -2,43 +2,65 @@
 
 package server
 
-import "sync"
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc/mem"
+)
 
 const (
-	// firstBuffer is room for a block of a usual size, maxBuffer what is kept for another block at most, in bytes.
-	firstBuffer, maxBuffer = 64 << 10, 4 << 20
+	// minRoom is room for four blocks of 16 KB, maxRoom for the biggest block that is read into a buffer, in bytes.
+	minRoom, maxRoom = 72 << 10, 4 << 20
 	// frame is the room that a ledger needs beside the block.
 	frame = 64
 )
 
+// roomFor returns the room that a stream wants for the next blocks after one of a size.
+func roomFor(size int) int {
+	if size += frame + size/8; size > minRoom && size <= maxRoom {
+		return size
+	}
+	return minRoom
+}
+
 // buffers are memory for blocks that are read and sent. The zero value is ready.
 type buffers struct{ pool sync.Pool }
 
-// buffer is memory for one block. gRPC gives it back when the block is on its way, which makes it a mem.BufferPool.
+// buffer is memory for some blocks. gRPC puts each back when it is on its way, which makes it a mem.BufferPool.
 type buffer struct {
 	from  *buffers
 	bytes []byte
+	left  atomic.Int32 // blocks that are still to be put back
 }
 
-func (b *buffers) get() *buffer {
-	if got, ok := b.pool.Get().(*buffer); ok {
+// get returns a buffer with room for so many bytes, or more.
+func (b *buffers) get(room int) *buffer {
+	if got, ok := b.pool.Get().(*buffer); ok && cap(got.bytes) >= room {
 		return got
 	}
-	return &buffer{from: b, bytes: make([]byte, 0, firstBuffer)}
-}
-
-// fit says how big the block was, so that the next one of that size finds room.
-func (b *buffer) fit(size int) {
-	if size += frame; size > cap(b.bytes) && size <= maxBuffer {
-		b.bytes = make([]byte, 0, size+size/8)
-	}
+	return &buffer{from: b, bytes: make([]byte, 0, room)}
 }
 
 // free gives the buffer back. Nobody reads what was in it any more.
 func (b *buffer) free() { b.from.pool.Put(b) }
 
+// part returns a block that lies in the buffer for gRPC. A small one, which gRPC would not give back, is copied.
+func (b *buffer) part(block []byte) mem.Buffer {
+	if !mem.IsBelowBufferPoolingThreshold(cap(block)) {
+		return mem.NewBuffer(&block, b)
+	}
+	defer b.Put(nil)
+	return mem.SliceBuffer(slices.Clone(block))
+}
+
 // Get implements mem.BufferPool; it is not used.
 func (b *buffer) Get(int) *[]byte { return &b.bytes }
 
-// Put implements mem.BufferPool: gRPC is done with the block.
-func (b *buffer) Put(*[]byte) { b.free() }
+// Put implements mem.BufferPool: gRPC is done with a block.
+func (b *buffer) Put(*[]byte) {
+	if b.left.Add(-1) == 0 {
+		b.free()
+	}
+}

@@ -8,9 +8,10 @@ import "github.com/weft-p2p/weft/msp/channelconfig"
 type Chain interface {
 	// Look returns what there is now, and a channel that closes when Height or Bundle changes. While a stream waits it looks once a second.
 	Look() (State, <-chan struct{})
-	// Read returns the marshalled block of a number below Height, as orderers sign it, in buf if it has room, else in memory that is not
-	// changed any more. Who calls it gives buf away until it needs the block no longer.
-	Read(number uint64, buf []byte) ([]byte, error)
+	// Read returns marshalled blocks, as orderers sign them: the first, and any number of those behind it, up to last, which is below
+	// Height. They lie in buf, which has room for some, or in memory that is not changed any more. Who calls it gives buf away until it needs
+	// the blocks no longer.
+	Read(first, last uint64, buf []byte) ([][]byte, error)
 }
 
 // State is a chain at one moment.

@@ -7,12 +7,11 @@
 // channel's Readers), judges the reader again under each new configuration and when its certificate ends, and sends blocks in order, each
 // with the number that is due and a header. What it cannot send in time ends the stream, so that the client turns elsewhere.
 //
-//	listener -> connection limit -> TLS -> one stream: receive request -> check -> for each number: await -> judge -> read -> writer
+//	listener -> connection limit -> TLS -> one stream: receive request -> check -> again and again: await -> judge -> read -> writer
 //	                                                                                      Look, Read of Chain ^
 //
-// Each stream has its own writer, and at most three blocks in memory, or six small ones. A client that does not read is disconnected; it
-// holds up nobody
-// else. All limits are in [Limits]. docs/spec/deliver.md has the statuses.
+// Each stream has its own writer, and at most three big blocks in memory, or six reads of several small ones. A client that does not read
+// is disconnected; it holds up nobody else. All limits are in [Limits]. docs/spec/deliver.md has the statuses.
 //
 // A [Relay] decides what is passed on to real orderers: no node that serves blocks is an open relay.
 package server

@@ -9,6 +9,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-p2p/weft/internal/block"
@@ -55,11 +56,9 @@ var fromOrderer = form{
 	},
 	block: func(i item) (any, error) {
 		if !i.whole() {
-			return response(i.RawHeader, i.RawMetadata), nil
+			return response(mem.SliceBuffer(i.RawHeader), mem.SliceBuffer(i.RawMetadata)), nil
 		}
-		message := response(i.raw)
-		message.buffer = i.buffer
-		return message, nil
+		return response(i.buffer.part(i.raw)), nil
 	},
 }
 
@@ -73,9 +72,9 @@ var fromPeer = form{
 			return nil, err
 		}
 		if !i.whole() {
-			return response(i.RawHeader, metadata), nil
+			return response(mem.SliceBuffer(i.RawHeader), mem.SliceBuffer(metadata)), nil
 		}
-		return response(i.RawHeader, i.RawData, metadata), nil
+		return response(mem.SliceBuffer(i.RawHeader), mem.SliceBuffer(i.RawData), mem.SliceBuffer(metadata)), nil
 	},
 }
 

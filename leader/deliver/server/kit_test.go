@@ -100,12 +100,24 @@ func (c *chain) Look() (server.State, <-chan struct{}) {
 	return c.state, c.changed
 }
 
-func (c *chain) Read(number uint64, buf []byte) ([]byte, error) {
+// Read fills buf as the ledger does: with as many blocks as have room.
+func (c *chain) Read(first, last uint64, buf []byte) (blocks [][]byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.reads++
-	raw, err := c.bytes(number)
-	return append(buf[:0], raw...), err
+	for number := first; number <= last; number++ {
+		raw, err := c.bytes(number)
+		if len(blocks) > 0 && (err != nil || len(buf)+len(raw) > cap(buf)) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		c.reads++
+		from := len(buf)
+		buf = append(buf, raw...)
+		blocks = append(blocks, buf[from:])
+	}
+	return blocks, nil
 }
 
 func (c *chain) read() int {

@@ -48,9 +48,9 @@ func (m *Metrics) request(channel, status string) {
 	}
 }
 
-func (m *Metrics) sent(channel string) {
+func (m *Metrics) sent(channel string, blocks int) {
 	if m != nil {
-		m.blocks.WithLabelValues(channel).Inc()
+		m.blocks.WithLabelValues(channel).Add(float64(blocks))
 	}
 }
 

@@ -12,40 +12,26 @@ import (
 // blockField is the number of the block in orderer.DeliverResponse and in peer.DeliverResponse.
 const blockField = 2
 
-// raw is a marshalled message in pieces. It is sent as it is, so that a block is neither decoded nor copied on its way out.
-type raw struct {
-	pieces [][]byte
-	buffer *buffer // the last piece lies in it, and no other does; nil: in none that is used again
-}
-
-// response is a marshalled DeliverResponse, of either service, with a block that is marshalled in pieces.
-func response(block ...[]byte) raw {
+// response is a marshalled DeliverResponse, of either service, with a block that is marshalled in pieces. It is sent as it is, so that a
+// block is neither decoded nor copied on its way out.
+func response(block ...mem.Buffer) mem.BufferSlice {
 	size := 0
 	for _, piece := range block {
-		size += len(piece)
+		size += piece.Len()
 	}
 	prefix := protowire.AppendVarint(protowire.AppendTag(nil, blockField, protowire.BytesType), uint64(size))
-	return raw{pieces: append([][]byte{prefix}, block...)}
+	return append(append(make(mem.BufferSlice, 0, 1+len(block)), mem.SliceBuffer(prefix)), block...)
 }
 
-// codec is gRPC's codec for protobuf that knows raw messages as well.
+// codec is gRPC's codec for protobuf that knows marshalled messages as well.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2(protocodec.Name)} }
 
 // Marshal implements encoding.CodecV2.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
-	m, ok := v.(raw)
-	if !ok {
-		return c.CodecV2.Marshal(v)
+	if m, ok := v.(mem.BufferSlice); ok {
+		return m, nil
 	}
-	out := make(mem.BufferSlice, len(m.pieces))
-	for i, piece := range m.pieces {
-		out[i] = mem.SliceBuffer(piece)
-	}
-	if m.buffer != nil {
-		last := len(m.pieces) - 1
-		out[last] = mem.NewBuffer(&m.pieces[last], m.buffer)
-	}
-	return out, nil
+	return c.CodecV2.Marshal(v)
 }

@@ -42,7 +42,7 @@ func (s *Server) deliver(st stream, f form) error {
 		if err != nil {
 			s.cfg.Log.Debug("a Deliver request is refused", "channel", channel, "err", err)
 		}
-		return err == nil, w.send(ctx, f.status(got), 0)
+		return err == nil, w.send(ctx, 0, f.status(got))
 	})
 }
 
@@ -55,7 +55,7 @@ func (s *Server) broadcast(st stream) error {
 		if got != common.Status_SUCCESS {
 			s.cfg.Log.Debug("an envelope is not ordered", "status", got, "info", answer.GetInfo())
 		}
-		return got == common.Status_SUCCESS, w.send(ctx, answer, 0)
+		return got == common.Status_SUCCESS, w.send(ctx, 0, answer)
 	})
 }
 

@@ -7,25 +7,15 @@ import (
 	"time"
 )
 
-// Small messages wait in a queue of so many slots, so that handler and sender do not wake each other for every one; a message above
-// smallMessage bytes takes all of them, so that no more than one big block waits while another one is read.
-const (
-	slots        = 4
-	smallMessage = 32 << 10
-)
+// queue is how many reads of small blocks wait, so that handler and sender do not wait for each other. A read of more than minRoom bytes
+// takes the whole queue, so that no more than one big block waits.
+const queue = 3
 
-// message is what waits to be sent.
-type message struct {
-	content any
-	slots   int // that it takes until it is on its way
-}
-
-// writer sends the messages of one stream, so that its handler reads the next block meanwhile, and can leave a client that does not read:
+// writer sends the messages of one stream, so that its handler reads the next blocks meanwhile, and can leave a client that does not read:
 // when the handler returns, gRPC ends the send that hangs.
 type writer struct {
 	server   *Server
-	messages chan message  // to the goroutine, with room for all that slots let in
-	slots    chan struct{} // those that are taken
+	messages chan []any    // to the goroutine
 	ended    chan struct{} // closed when the goroutine has
 	err      error         // why; read after ended
 
@@ -34,44 +24,35 @@ type writer struct {
 }
 
 func (s *Server) newWriter(st stream) *writer {
-	w := &writer{
-		server: s, messages: make(chan message, slots), slots: make(chan struct{}, slots),
-		ended: make(chan struct{}), timeout: time.NewTimer(time.Hour),
-	}
+	w := &writer{server: s, messages: make(chan []any, queue), ended: make(chan struct{}), timeout: time.NewTimer(time.Hour)}
 	s.pending.Go(func() {
 		defer close(w.ended)
-		for m := range w.messages {
-			if w.err = st.SendMsg(m.content); w.err != nil {
-				return
-			}
-			for range m.slots {
-				<-w.slots
+		for messages := range w.messages {
+			for _, m := range messages {
+				if w.err = st.SendMsg(m); w.err != nil {
+					return
+				}
 			}
 		}
 	})
 	return w
 }
 
-// send hands a message of so many bytes over when those before it leave room. The error is errSlow when the client does not read.
-func (w *writer) send(ctx context.Context, content any, size int) error {
+// send hands messages with blocks of so many bytes over when those before them leave room. The error is errSlow when the client does not
+// read.
+func (w *writer) send(ctx context.Context, size int, messages ...any) error {
 	w.limit(size)
-	m := message{content, 1}
-	if size > smallMessage {
-		m.slots = slots
+	err := w.put(ctx, messages)
+	for i := 1; i < queue && size > minRoom && err == nil; i++ {
+		err = w.put(ctx, nil)
 	}
-	for range m.slots {
-		if err := w.take(ctx); err != nil {
-			return err
-		}
-	}
-	w.messages <- m
-	return nil
+	return err
 }
 
-// take waits for a slot.
-func (w *writer) take(ctx context.Context) error {
+// put waits for a place in the queue.
+func (w *writer) put(ctx context.Context, messages []any) error {
 	select {
-	case w.slots <- struct{}{}:
+	case w.messages <- messages:
 		return nil
 	case <-w.ended:
 		return w.err
