@@ -175,6 +175,21 @@ func TestBlocksSpreadOverStreams(t *testing.T) {
 	})
 }
 
+// TestAnnouncementsComeBeforePieces: on the streams to one peer, too. A relay that gets its pieces first can forward none of
+// them until it has the announcement, and then has all to send at once.
+func TestAnnouncementsComeBeforePieces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMesh(t, 16, simtest.Link{Latency: 10 * time.Millisecond, BitsPerSecond: 100e6})
+		for number := range uint64(4) {
+			m.publish(0, number, 1_000_000)
+			time.Sleep(time.Second)
+		}
+		for i, n := range m.nodes {
+			require.Zero(t, n.channel.Stats().Parked, "pieces without an announcement at node %d", i)
+		}
+	})
+}
+
 func intEnv(name string, or int) int {
 	if v, err := strconv.Atoi(os.Getenv(name)); err == nil {
 		return v

@@ -75,8 +75,9 @@ func (n *neighbour) run(ctx context.Context, c *Carrier) error {
 	defer n.set(0, false)
 	c.refresh()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return n.write(ctx, c, control, n.control, false) })
-	g.Go(func() error { return n.write(ctx, c, data, n.data, true) })
+	w := newWriter(c, n.id, control, data)
+	g.Go(func() error { return whenever(ctx, n.control, w.urgent) })
+	g.Go(func() error { return whenever(ctx, n.data, w.pieces) })
 	g.Go(func() error { return watch(control) })
 	g.Go(func() error {
 		select {
@@ -123,46 +124,4 @@ func (n *neighbour) hello(ctx context.Context, c *Carrier, kind class) (network.
 		return nil, 0, fmt.Errorf("greet: %w", err)
 	}
 	return s, time.Since(start), nil
-}
-
-// write writes what the channels have for the peer, a frame of each in turn.
-func (n *neighbour) write(ctx context.Context, c *Carrier, s network.Stream, more <-chan struct{}, data bool) error {
-	w := newFrameWriter(s, &c.spare)
-	var until time.Time
-	for turn := 0; ; {
-		scope, f := n.next(c, &turn, data)
-		if f != nil {
-			if now := time.Now(); until.Sub(now) < writeTime {
-				until = now.Add(2 * writeTime)
-				if err := s.SetWriteDeadline(until); err != nil {
-					return err
-				}
-			}
-			if err := w.frame(scope, f); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// next is the next frame of the channels, in turns.
-func (n *neighbour) next(c *Carrier, turn *int, data bool) (string, *Frame) {
-	channels := c.list()
-	for range channels {
-		ch := channels[*turn%len(channels)]
-		*turn++
-		if f := ch.next(n.id, data); f != nil {
-			return ch.Scope, f
-		}
-	}
-	return "", nil
 }
