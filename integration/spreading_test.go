@@ -105,11 +105,12 @@ func (s *spreading) wireCopies() float64 { return float64(s.after.wire-s.before.
 // figures are what some runs of a case have in common. Where peers are mute or slow, the first block is apart, for nobody
 // knows them then.
 type figures struct {
-	missing         int
-	p50, p99        time.Duration // over all blocks and peers
-	toAll           time.Duration // median over blocks
-	first           time.Duration // to all, of the first block: the worst of all runs; 0 if it is not apart
-	copies, onWires float64
+	missing           int
+	p50, p99          time.Duration // over all blocks and peers
+	toAll             time.Duration // median over blocks
+	first             time.Duration // to all, of the first block: the worst of all runs; 0 if it is not apart
+	copies, onWires   float64
+	dropped, repaired float64 // of all runs: frames, and blocks that had to be asked for; whole nodes only
 }
 
 // figuresOf sums up runs of a case.
@@ -125,6 +126,8 @@ func figuresOf(runs []*spreading) figures {
 		f.missing += s.missing()
 		f.copies += s.copies() / float64(len(runs))
 		f.onWires += s.wireCopies() / float64(len(runs))
+		f.dropped += s.after.dropped - s.before.dropped
+		f.repaired += s.after.repaired - s.before.repaired
 	}
 	slices.Sort(all)
 	slices.Sort(last)
@@ -156,6 +159,10 @@ func report(b *testing.B, runs []*spreading) {
 	if f.onWires > 0 {
 		b.ReportMetric(f.onWires, "wire-copies")
 		b.ReportMetric(inMs(runs[0].floor()), "floor-ms")
+	}
+	if f.dropped+f.repaired > 0 {
+		b.ReportMetric(f.dropped, "dropped")
+		b.ReportMetric(f.repaired, "repaired")
 	}
 	b.ReportMetric(0, "ns/op") // wall time says nothing here
 }
