@@ -239,7 +239,7 @@ func (m *Machine) forget(b *block) {
 	m.judge(b, true)
 	m.release(b)
 	for _, s := range m.order {
-		s.drop(m, b)
+		s.drop(b)
 	}
 	delete(m.blocks, b.ref)
 }

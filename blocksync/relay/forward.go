@@ -154,7 +154,7 @@ func (m *Machine) cancel(s *member, b *block, f *Frame) {
 	m.stats.Cancelled++
 	for _, t := range m.order {
 		if slices.Contains(f.Targets, t.short) {
-			t.remove(m, func(i item) bool { return i.block == b && i.Mode == Final && f.Missing.touches(i.First, i.Count) })
+			t.remove(func(i item) bool { return i.block == b && i.Mode == Final && f.Missing.touches(i.First, i.Count) })
 		}
 	}
 }

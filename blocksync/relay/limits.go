@@ -41,7 +41,7 @@ const (
 
 	// directWanters is how many complaints about a piece are answered by the source itself; more get it by another relay.
 	directWanters = 2
-	// backlogMax is how much may wait in all queues before the source repairs more, in bytes.
+	// backlogMax is how much may wait in all queues, or in that of who is to get it, before more is repaired, in bytes.
 	backlogMax = 256 << 10
 	// servedAgain is how soon a member gets the same piece again, serveMost how often in all.
 	servedAgain, serveMost = 125 * time.Millisecond, 4

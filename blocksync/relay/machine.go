@@ -89,7 +89,6 @@ type Machine struct {
 	held    int        // bytes of unfinished bodies
 	firsts  []first
 	quiet   time.Duration // how late a piece may be, before the size counts
-	queued  int           // bytes in all queues
 	effects Effects
 	stats   Stats
 }
@@ -221,6 +220,6 @@ func (m *Machine) Refute(now time.Time, a Announcement) {
 		}
 	}
 	for _, s := range m.order {
-		s.drop(m, b)
+		s.drop(b)
 	}
 }

@@ -52,14 +52,19 @@ func (m *Machine) Next(now time.Time, to peer.ID, data bool) (*Frame, bool) {
 	(*from)[0] = item{}
 	*from = (*from)[1:]
 	s.passed++
-	s.account(m, -i.Size())
+	s.bytes -= i.Size()
 	s.hand = i
 	return i.Frame, true
 }
 
-func (s *member) account(m *Machine, bytes int) {
-	s.bytes += bytes
-	m.queued += bytes
+// busy says whether so much waits for the members that we repair nothing more at the moment. Each counts up to twice its
+// part, so that a few who take nothing keep nobody else from being repaired.
+func (m *Machine) busy() bool {
+	sum, most := 0, 2*backlogMax/max(1, len(m.order))
+	for _, s := range m.order {
+		sum += min(s.bytes, most)
+	}
+	return sum > backlogMax
 }
 
 // tell queues a control frame.
@@ -89,7 +94,7 @@ func (m *Machine) send(s *member, b *block, f *Frame, repair bool) {
 	} else {
 		s.fresh = append(s.fresh, item{f, b})
 	}
-	s.account(m, f.Size())
+	s.bytes += f.Size()
 	m.wake(s)
 }
 
@@ -111,13 +116,13 @@ func (s *member) dropOlder(m *Machine, b *block) {
 		if oldest == nil {
 			return
 		}
-		m.dropped(DropSlow, s.drop(m, oldest))
+		m.dropped(DropSlow, s.drop(oldest))
 	}
 }
 
 // drop takes out all that waits of a block.
-func (s *member) drop(m *Machine, b *block) int {
-	return s.remove(m, func(i item) bool { return i.block == b })
+func (s *member) drop(b *block) int {
+	return s.remove(func(i item) bool { return i.block == b })
 }
 
 // waits says whether a piece of b that s is to relay has not left yet.
@@ -127,16 +132,16 @@ func (s *member) waits(b *block, first int) bool {
 }
 
 // unqueue takes out the pieces of b that begin at a leaf; it reports whether any was there.
-func (s *member) unqueue(m *Machine, b *block, first int) bool {
-	return s.remove(m, func(i item) bool { return i.block == b && i.First == first }) > 0
+func (s *member) unqueue(b *block, first int) bool {
+	return s.remove(func(i item) bool { return i.block == b && i.First == first }) > 0
 }
 
-func (s *member) remove(m *Machine, which func(item) bool) (n int) {
+func (s *member) remove(which func(item) bool) (n int) {
 	out := func(i item) bool {
 		if !which(i) {
 			return false
 		}
-		s.account(m, -i.Size())
+		s.bytes -= i.Size()
 		n++
 		return true
 	}
@@ -148,6 +153,5 @@ func (s *member) remove(m *Machine, which func(item) bool) (n int) {
 // reset forgets what waits: the connection is gone.
 func (s *member) reset(m *Machine) {
 	m.dropped(DropGone, len(s.control)+len(s.fresh)+len(s.repairs))
-	m.queued -= s.bytes
 	s.queue = queue{}
 }

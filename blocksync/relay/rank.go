@@ -120,7 +120,7 @@ func (m *Machine) yield(b *block) {
 		b.slice(m.pieceSize(b, len(m.order)), 0)
 	}
 	for _, s := range m.order {
-		s.remove(m, func(i item) bool { return i.block == b && i.Mode == Relay })
+		s.remove(func(i item) bool { return i.block == b && i.Mode == Relay })
 	}
 }
 

@@ -67,7 +67,7 @@ func (m *Machine) wanted(s *member, b *block, f *Frame) {
 // lend serves what is here to a member whose announcers do not, run by run, as long as little waits.
 func (m *Machine) lend(s *member, b *block, f *Frame) {
 	most := max(1, pieceMax/m.leafSize(b))
-	for i := 0; i < b.tree.Count() && m.queued < backlogMax; i++ {
+	for i := 0; i < b.tree.Count() && s.bytes < backlogMax; i++ {
 		if !f.Missing.Has(i) || !b.have.Has(i) {
 			continue
 		}
@@ -75,7 +75,7 @@ func (m *Machine) lend(s *member, b *block, f *Frame) {
 		for n < most && f.Missing.Has(i+n) && b.have.Has(i+n) {
 			n++
 		}
-		if m.may(b, s, i) {
+		if m.may(b, s, i) && !m.busy() {
 			m.lendRun(s, b, i, n)
 		}
 		i += n - 1
@@ -150,7 +150,7 @@ func (m *Machine) repair(b *block) {
 		if len(p.wanted) == 0 {
 			continue
 		}
-		if m.queued > backlogMax {
+		if m.busy() {
 			b.collectAt = m.now.Add(collect)
 			return
 		}
@@ -234,7 +234,7 @@ func (m *Machine) move(b *block, next func() *member) {
 		if p.relay0 == nil || p.relay != p.relay0 || !b.bad(p.relay0) {
 			continue
 		}
-		if !p.relay0.unqueue(m, b, p.first) && !b.excused[p.relay0] {
+		if !p.relay0.unqueue(b, p.first) && !b.excused[p.relay0] {
 			continue
 		}
 		if f, ok := b.cut(Relay, p.first, p.count); ok {
@@ -251,7 +251,7 @@ func (m *Machine) repairDirect(b *block, p *piece) {
 		return
 	}
 	for s := range m.around {
-		if p.wanted[s] {
+		if p.wanted[s] && s.bytes < backlogMax {
 			m.serve(b, s, f)
 		}
 	}

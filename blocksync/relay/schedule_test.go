@@ -65,7 +65,11 @@ var misdeeds = map[string]misdeed{
 		}
 		return []*relay.Frame{f}
 	},
+	stalls: func(_ *relaysim.Sim, _ int, f *relay.Frame) []*relay.Frame { return []*relay.Frame{f} },
 }
+
+// stalls is the misdeed of who takes next to nothing from its streams.
+const stalls = "takes nothing"
 
 // schedule is a network, and who in it does what.
 type schedule struct {
@@ -97,11 +101,12 @@ func TestEveryScheduleDelivers(t *testing.T) {
 }
 
 // TestSchedulesThatFailed are those by which mistakes were found. A source blamed relays for pieces that they did not pass on
-// because they had them of another source, for what was still in its own queue, and for what it had taken back.
+// because they had them of another source, for what was still in its own queue, and for what it had taken back. What waited for those who take nothing kept everybody from repairing anything.
 func TestSchedulesThatFailed(t *testing.T) {
 	for name, c := range map[string]schedule{
-		"a slow source and another beside it": {peers: 11, seed: 0xffffffffffffffff, size: 300_000, deed: "mute", faulty: 3, slow: 1, leads: 3},
-		"four sources":                        {peers: 5, seed: 0x56, size: 600_000, deed: "duplicates", faulty: 1, slow: 1, leads: 4},
+		"a slow source and another beside it":  {peers: 11, seed: 0xffffffffffffffff, size: 300_000, deed: "mute", faulty: 3, slow: 1, leads: 3},
+		"four sources":                         {peers: 5, seed: 0x56, size: 600_000, deed: "duplicates", faulty: 1, slow: 1, leads: 4},
+		"the queues of those who take nothing": {peers: 11, seed: 0x24647a, size: 300_000, deed: stalls, faulty: 3, slow: 2, leads: 3},
 	} {
 		t.Run(name, func(t *testing.T) { c.delivers(t) })
 	}
@@ -157,6 +162,12 @@ func (c schedule) network(faulty, slow map[int]bool) (s *relaysim.Sim) {
 		Up: func(i int) float64 {
 			if slow[i] {
 				return 10e6
+			}
+			return 100e6
+		},
+		Down: func(i int) float64 {
+			if faulty[i] && c.deed == stalls {
+				return 1e3
 			}
 			return 100e6
 		},
