@@ -19,12 +19,16 @@ import (
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/blocktest"
+	"github.com/weft-p2p/weft/internal/chance"
 	"github.com/weft-p2p/weft/internal/simtest"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	chance.Fix()
+	goleak.VerifyTestMain(m)
+}
 
 const scope = "/weft/1/channel"
 

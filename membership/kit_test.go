@@ -22,13 +22,17 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/weft-p2p/weft/internal/chance"
 	"github.com/weft-p2p/weft/membership"
 	"github.com/weft-p2p/weft/msp"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	chance.Fix()
+	goleak.VerifyTestMain(m)
+}
 
 const scope = "/weft/1/channel"
 

@@ -16,12 +16,14 @@ import (
 
 	"github.com/weft-p2p/weft/blocksync/ledger"
 	"github.com/weft-p2p/weft/internal/block"
+	"github.com/weft-p2p/weft/internal/chance"
 )
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimDir); dir != "" {
 		appendUntilKilled(dir)
 	}
+	chance.Fix()
 	goleak.VerifyTestMain(m)
 }
 

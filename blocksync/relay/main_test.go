@@ -5,7 +5,11 @@ package relay_test
 import (
 	"testing"
 
+	"github.com/weft-p2p/weft/internal/chance"
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	chance.Fix()
+	goleak.VerifyTestMain(m)
+}
