@@ -22,6 +22,7 @@ import (
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/blocksync/relay"
 	weftHost "github.com/weft-p2p/weft/host"
+	"github.com/weft-p2p/weft/internal/roster"
 	"github.com/weft-p2p/weft/internal/stream"
 	"github.com/weft-p2p/weft/leader"
 	"github.com/weft-p2p/weft/leader/deliver/server"
@@ -63,6 +64,7 @@ type Node struct {
 
 	renewed      chan struct{}     // 1-buffered: our record is another
 	incarnations *msp.Incarnations // nil without a data directory
+	recalled     []roster.Entry    // members that were there when the node ran last
 	sequence     membership.Sequence
 
 	cancel context.CancelFunc
@@ -133,8 +135,9 @@ func (n *Node) build(ps *pubsub.PubSub) error {
 		Host: n.host, Accounts: n.accounts, Records: n.records, Mine: n.myRecord, Judge: n.judge, OnChange: n.judged, Outdated: n.outdated,
 		CloseRefused: n.ownsHost, Log: n.logger("host"), Registerer: n.registerer,
 	})
+	n.recalled = n.recallMembers()
 	n.keeper = weftHost.NewKeeper(weftHost.KeeperConfig{
-		Host: n.host, Bootstrap: n.bootstrap, Connected: n.ensure, Unreachable: n.unreachable, Joined: n.joined,
+		Host: n.host, Bootstrap: n.bootstrap, Remembered: roster.Dials(n.recalled), Connected: n.ensure, Unreachable: n.unreachable, Joined: n.joined,
 		Log: n.logger("host"), Registerer: n.registerer,
 	})
 	n.carrier = relay.NewCarrier(relay.CarrierConfig{Host: n.host, Accounts: n.accounts, Speaks: n.speaks, Log: n.logger("relay")})
@@ -176,7 +179,7 @@ func (n *Node) start() error {
 	g, ctx := errgroup.WithContext(ctx)
 	push := topics.PushServer{Host: n.host, Accounts: n.accounts, Allow: n.allows, Speaks: n.speaks, Judge: n.judgePushed, Log: n.logger("topics")}
 	ranges := blocksync.Server{Host: n.host, Accounts: n.accounts, Speaks: n.speaks, Channel: n.readable, Log: n.logger("blocksync")}
-	for _, run := range []func(context.Context) error{n.auth.Run, n.keeper.Run, push.Run, ranges.Run, n.carrier.Run, n.org.run, n.keepIdentity} {
+	for _, run := range []func(context.Context) error{n.auth.Run, n.keeper.Run, push.Run, ranges.Run, n.carrier.Run, n.org.run, n.keepIdentity, n.rememberMembers} {
 		g.Go(func() error { return run(ctx) })
 	}
 	go func() {

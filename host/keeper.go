@@ -42,6 +42,8 @@ type KeeperConfig struct {
 	Connected func(ctx context.Context, id peer.ID) error
 	// Bootstrap are addresses where members are found, host:port or multiaddr; see [DialAddress].
 	Bootstrap []string
+	// Remembered are addresses where members were once; see [Keeper.Remember].
+	Remembered []string
 	// Unreachable hears that a member whose connection was lost is not connected again half a second later. Dialing it goes on.
 	// It must not block. Nil is allowed.
 	Unreachable func(peer.ID)
@@ -57,16 +59,17 @@ type KeeperConfig struct {
 
 // Keeper keeps connections to those who are wanted. gossipsub does not come back after a partition, and nobody else would.
 // It says only who is wanted and when to try again; addresses come from the host's peer routing, and resolving, ranking,
-// de-duplication and trimming stay libp2p's. Want and Anchors are safe for concurrent use, before Run and while it runs.
+// de-duplication and trimming stay libp2p's. Want, Anchors and Remember are safe for concurrent use, before Run and while it runs.
 type Keeper struct {
 	cfg     KeeperConfig
 	metrics *keeperMetrics
 	changed chan struct{} // holds one: the wishes below changed
 	joining atomic.Bool
 
-	mu      sync.Mutex // guards wanted and anchors
+	mu      sync.Mutex // guards all below
 	wanted  map[peer.ID]struct{}
 	anchors []string
+	spare   []string // remembered
 }
 
 // NewKeeper allocates; nothing is dialed before Run.
@@ -83,12 +86,12 @@ func NewKeeper(cfg KeeperConfig) *Keeper {
 	if cfg.Joined == nil {
 		cfg.Joined = func() {}
 	}
-	k := &Keeper{cfg: cfg, metrics: newKeeperMetrics(cfg.Registerer), changed: make(chan struct{}, 1)}
-	k.joining.Store(len(cfg.Bootstrap) > 0)
+	k := &Keeper{cfg: cfg, metrics: newKeeperMetrics(cfg.Registerer), changed: make(chan struct{}, 1), spare: cfg.Remembered}
+	k.joining.Store(len(cfg.Bootstrap)+len(cfg.Remembered) > 0)
 	return k
 }
 
-// Joining reports whether we know nobody yet, and somebody may be at a bootstrap or anchor address that was not tried to the end. Once
+// Joining reports whether we know nobody yet, and somebody may be at an address that was not tried to the end. Once
 // it is false it stays so. It is safe for concurrent use.
 func (k *Keeper) Joining() bool { return k.joining.Load() }
 
@@ -110,6 +113,15 @@ func (k *Keeper) Want(ids map[peer.ID]struct{}) {
 func (k *Keeper) Anchors(set []string) {
 	k.mu.Lock()
 	k.anchors = slices.Clone(set)
+	k.mu.Unlock()
+	k.wake()
+}
+
+// Remember sets addresses that are dialed only while nobody is connected, after those of Bootstrap and Anchors, in place of those of the last
+// call.
+func (k *Keeper) Remember(set []string) {
+	k.mu.Lock()
+	k.spare = slices.Clone(set)
 	k.mu.Unlock()
 	k.wake()
 }
@@ -205,6 +217,9 @@ func (r *keeping) wish(now time.Time) {
 	for _, addr := range slices.Concat(r.cfg.Bootstrap, r.anchors) {
 		targets[target{addr: addr}] = struct{}{}
 	}
+	for _, addr := range r.spare {
+		targets[target{addr: addr, spare: true}] = struct{}{}
+	}
 	r.mu.Unlock()
 	r.plan.want(now, targets)
 	r.settle()
@@ -250,7 +265,7 @@ func (r *keeping) settle() {
 	switch {
 	case alone == r.alone:
 	case alone:
-		r.cfg.Log.Warn("no connection to any member is left; dialing the bootstrap and anchor addresses again")
+		r.cfg.Log.Warn("no connection to any member is left; dialing the bootstrap and anchor addresses again, and where members were before")
 	default:
 		r.cfg.Log.Info("connected to the first member")
 	}

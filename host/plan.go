@@ -34,10 +34,11 @@ const (
 	steady = 30 * time.Second
 )
 
-// target is what is to be connected: a member, or whoever is at an address. One of the fields is set.
+// target is what is to be connected: a member, or whoever is at an address. One of the first two fields is set.
 type target struct {
-	id   peer.ID
-	addr string
+	id    peer.ID
+	addr  string
+	spare bool // an address for when nobody is connected
 }
 
 // progress is how far a target is.
@@ -224,7 +225,7 @@ func (p *plan) due(now time.Time, slots, spare int) (start []target, wake time.T
 	for t, s := range p.targets {
 		wake = sooner(wake, s.report)
 		switch {
-		case s.running || s.up || s.never || t.addr != "" && !alone && p.wanted(s.peer):
+		case s.running || s.up || s.never || t.addr != "" && !alone && (t.spare || p.wanted(s.peer)):
 		case s.next.After(now):
 			wake = sooner(wake, s.next)
 		case s.failures == 0:
@@ -307,9 +308,9 @@ func (p *plan) kept() (protect map[peer.ID]struct{}, wanted, up int) {
 	return protect, wanted, up
 }
 
-// turn is how long to leave the dialing of a member to the member.
+// turn is how long to leave the dialing of a member to the member, and that of a spare address to the others.
 func (p *plan) turn(t target) time.Duration {
-	if t.id == "" || p.self < t.id {
+	if !t.spare && t.id == "" || p.self < t.id {
 		return 0
 	}
 	return tieBreak

@@ -71,6 +71,9 @@ func TestPlanProperties(t *testing.T) {
 				if rapid.Bool().Draw(t, "boot") {
 					wanted[address("boot")] = struct{}{}
 				}
+				if rapid.Bool().Draw(t, "spare") {
+					wanted[target{addr: "spare", spare: true}] = struct{}{}
+				}
 				p.want(now, wanted)
 				maps.DeleteFunc(waiting, func(tg target, _ time.Time) bool { _, ok := wanted[tg]; return !ok })
 			},

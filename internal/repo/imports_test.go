@@ -18,7 +18,7 @@ import (
 // The five leaves (host, topics, membership, leader, blocksync) know msp and the formulas, and not each other; only the root
 // knows them all. What stands in for a Fabric network (devnet, orderer, simtest) is for tests and the demo.
 var own = map[string][]string{
-	".":                            {"msp/...", "host", "topics/...", "membership", "leader/...", "blocksync/...", "internal/block", "internal/meter", "internal/fair", "internal/stream"},
+	".":                            {"msp/...", "host", "topics/...", "membership", "leader/...", "blocksync/...", "internal/block", "internal/meter", "internal/fair", "internal/roster", "internal/stream"},
 	"msp":                          {"internal/block"},
 	"host":                         {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/meter"},
 	"topics":                       {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/leaves"},
@@ -31,6 +31,7 @@ var own = map[string][]string{
 	"internal/meter":               {},
 	"internal/fair":                {},
 	"internal/stream":              {"internal/fair", "internal/meter"},
+	"internal/roster":              {},
 	"internal/simtest":             {},
 	"internal/reference":           {},
 	"internal/plot":                {},
@@ -75,7 +76,7 @@ var foreign = []string{
 }
 
 // embedded are the folders where foreign holds; the root counts without what is below it.
-var embedded = []string{"msp", "host", "topics", "membership", "leader", "blocksync", "internal/block", "internal/fair", "internal/leaves", "internal/meter", "internal/stream"}
+var embedded = []string{"msp", "host", "topics", "membership", "leader", "blocksync", "internal/block", "internal/fair", "internal/leaves", "internal/meter", "internal/roster", "internal/stream"}
 
 func TestImports(t *testing.T) {
 	for _, f := range goFiles(t) {
