@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -140,6 +141,7 @@ type node struct {
 	ledger *memory
 	stop   func() error // what Sync's Run returned
 	reader func(peer.ID) bool
+	busy   atomic.Bool // new blocks leave its host
 }
 
 // node makes a node that has the chain's first blocks; change changes its configuration.
@@ -156,7 +158,7 @@ func (n *net) node(t *testing.T, height int, change ...func(*blocksync.Config)) 
 	nd.Sync, err = blocksync.New(c)
 	require.NoError(t, err)
 	server := &blocksync.Server{
-		Host: nd.Host, Speaks: func(peer.ID) bool { return true }, Log: c.Log,
+		Host: nd.Host, Speaks: func(peer.ID) bool { return true }, Busy: nd.busy.Load, Log: c.Log,
 		Channel: func(name string, reader peer.ID) *blocksync.Sync {
 			if name != scope || !nd.reader(reader) {
 				return nil

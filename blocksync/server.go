@@ -52,13 +52,19 @@ type Server struct {
 	Channel func(scope string, reader peer.ID) *Sync
 	// Speaks says whether a peer is authenticated at all.
 	Speaks func(peer.ID) bool
+	// Busy, if set, says whether new blocks leave over the uplink that answers share with them: then these go on slowly. It
+	// must not wait.
+	Busy func() bool
 	// Accounts are those of the host's other servers; nil: every peer counts for itself.
 	Accounts *stream.Accounts
 	Log      *slog.Logger
+
+	yields chan struct{} // 1-buffered: held by the answer that waits for new blocks
 }
 
 // Run answers until ctx ends; see stream.Server.
 func (s *Server) Run(ctx context.Context) error {
+	s.yields = make(chan struct{}, 1)
 	server := stream.Server{Host: s.Host, Protocol: Protocol, Accounts: s.Accounts, Authorize: s.Speaks, Handle: s.handle, Log: s.Log}
 	return server.Run(ctx)
 }
@@ -72,7 +78,7 @@ func (s *Server) handle(ctx context.Context, st *stream.Stream) error {
 	if channel == nil {
 		return st.Write(&pb.Response{Status: status})
 	}
-	return channel.serve(ctx, st, &q)
+	return channel.serve(ctx, st, &q, s.yield)
 }
 
 func (s *Server) find(q *pb.Request, reader peer.ID) (*Sync, pb.Status) {
@@ -83,7 +89,7 @@ func (s *Server) find(q *pb.Request, reader peer.ID) (*Sync, pb.Status) {
 }
 
 // serve answers a request that may be answered.
-func (s *Sync) serve(ctx context.Context, st *stream.Stream, q *pb.Request) error {
+func (s *Sync) serve(ctx context.Context, st *stream.Stream, q *pb.Request, yield yield) error {
 	s.awaitPending(ctx, q.From)
 	height := s.Position().Height
 	if q.From >= height {
@@ -99,13 +105,13 @@ func (s *Sync) serve(ctx context.Context, st *stream.Stream, q *pb.Request) erro
 		s.metrics.served(pb.Status_STATUS_ELSEWHERE)
 		return st.Write(&pb.Response{Status: pb.Status_STATUS_ELSEWHERE, Height: height, Elsewhere: []byte(instead)})
 	}
-	got, err := s.answer(ctx, st, blocks, height)
+	got, err := s.answer(ctx, st, blocks, height, yield)
 	s.uploads.leave(turn, got)
 	return err
 }
 
 // answer sends blocks, as many as an answer may have, and returns those that were sent, nil if none.
-func (s *Sync) answer(ctx context.Context, st *stream.Stream, blocks span, height uint64) (got *span, err error) {
+func (s *Sync) answer(ctx context.Context, st *stream.Stream, blocks span, height uint64, yield yield) (got *span, err error) {
 	for number, sent := blocks.first, 0; number <= blocks.last && sent < ResponseBytes; number++ {
 		raw, release, err := s.read(ctx, st, number)
 		if err != nil {
@@ -115,7 +121,7 @@ func (s *Sync) answer(ctx context.Context, st *stream.Stream, blocks span, heigh
 			err = s.respond(st, pb.Status_STATUS_OK, height)
 		}
 		if err == nil {
-			err = send(st, number, raw)
+			err = send(ctx, st, number, raw, yield)
 		}
 		release()
 		if err != nil {
@@ -185,14 +191,14 @@ func patience(bytes int) time.Duration {
 }
 
 // send sends one block in chunks. A reader that takes them at less than minRate is as slow as one that takes none.
-func send(st *stream.Stream, number uint64, raw []byte) error {
+func send(ctx context.Context, st *stream.Stream, number uint64, raw []byte, yield yield) error {
 	start := time.Now()
 	for at := 0; at < len(raw); at += ChunkBytes {
 		if took := time.Since(start); took > patience(at) {
 			return fmt.Errorf("%d bytes of block %d taken in %s: %w", at, number, took, os.ErrDeadlineExceeded)
 		}
 		chunk := &pb.Chunk{Number: number, Size: uint64(len(raw)), Data: raw[at:min(at+ChunkBytes, len(raw))]}
-		if err := st.Write(chunk); err != nil {
+		if err := st.WritePaced(chunk, yieldBytes, func() error { return yield(ctx) }); err != nil {
 			return err
 		}
 	}

@@ -41,6 +41,7 @@ type node struct {
 // mesh is a network of such nodes, everybody connected to everybody.
 type mesh struct {
 	t      *testing.T
+	scope  string
 	nodes  []*node
 	random *rand.Rand
 	known  sync.Map // [32]byte -> relay.Announcement
@@ -63,9 +64,23 @@ func newMesh(t *testing.T, peers int, link simtest.Link) *mesh {
 
 // emptyMesh has no nodes yet.
 func emptyMesh(t *testing.T, net *simtest.Net) *mesh {
-	m := &mesh{t: t, random: net.Rand(5), cancel: func() {}}
+	m := &mesh{t: t, scope: "scope", random: net.Rand(5), cancel: func() {}}
 	t.Cleanup(func() { m.stop() })
 	return m
+}
+
+// beside is another channel on the same hosts.
+func (m *mesh) beside(scope string) *mesh {
+	ctx, cancel := context.WithCancel(context.Background())
+	other := &mesh{t: m.t, scope: scope, random: m.random, cancel: cancel}
+	m.t.Cleanup(func() { other.stop() })
+	for _, n := range m.nodes {
+		other.place(n.host, n.carrier)
+	}
+	for _, n := range other.nodes {
+		other.group.Go(func() { _ = n.channel.Run(ctx) })
+	}
+	return other
 }
 
 // run connects all nodes and runs them.
@@ -104,12 +119,16 @@ func (m *mesh) stop() {
 }
 
 func (m *mesh) add(h host.Host) {
+	m.place(h, relay.NewCarrier(relay.CarrierConfig{Host: h, Speaks: func(peer.ID) bool { return true }}))
+}
+
+// place makes a node of a host that has a carrier.
+func (m *mesh) place(h host.Host, carrier *relay.Carrier) {
 	all := func(peer.ID) bool { return true }
-	n := &node{host: h, got: map[uint64]time.Time{}, bodies: map[uint64][]byte{}, dropped: map[relay.Drop]int{}, wanted: map[relay.Late]int{}}
-	n.carrier = relay.NewCarrier(relay.CarrierConfig{Host: h, Speaks: all})
+	n := &node{host: h, carrier: carrier, got: map[uint64]time.Time{}, bodies: map[uint64][]byte{}, dropped: map[relay.Drop]int{}, wanted: map[relay.Late]int{}}
 	n.channel = relay.NewChannel(relay.ChannelConfig{
 		Config: relay.Config{Self: h.ID(), Org: "org", Rand: rand.New(rand.NewPCG(m.random.Uint64(), 1))},
-		Scope:  "scope", Carrier: n.carrier, May: all, Readers: func() []peer.ID { return h.Network().Peers() },
+		Scope:  m.scope, Carrier: n.carrier, May: all, Readers: func() []peer.ID { return h.Network().Peers() },
 		View: func() (view []relay.Member) {
 			for _, other := range m.nodes {
 				view = append(view, relay.Member{ID: other.host.ID(), Org: "org"})
@@ -187,6 +206,23 @@ func TestAnnouncementsComeBeforePieces(t *testing.T) {
 		for i, n := range m.nodes {
 			require.Zero(t, n.channel.Stats().Parked, "pieces without an announcement at node %d", i)
 		}
+	})
+}
+
+// TestBusyWhileBlocksLeave: a host says that its uplink is taken while it sends pieces, and for a quarter of a second after.
+func TestBusyWhileBlocksLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMesh(t, 3, simtest.Link{Latency: 10 * time.Millisecond, BitsPerSecond: 100e6})
+		relays := m.nodes[1].carrier
+		require.False(t, relays.Busy())
+		m.publish(0, 0, 1_000_000)
+		require.True(t, m.nodes[0].carrier.Busy())
+		time.Sleep(150 * time.Millisecond)
+		require.True(t, relays.Busy())
+		time.Sleep(500 * time.Millisecond)
+		require.NotNil(t, m.nodes[2].body(0))
+		require.False(t, m.nodes[0].carrier.Busy())
+		require.False(t, relays.Busy())
 	})
 }
 

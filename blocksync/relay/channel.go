@@ -195,8 +195,12 @@ func (c *Channel) next(to peer.ID, data bool) *Frame {
 // do lets an event happen and does what comes of it: writers are woken here, the rest is for Run.
 func (c *Channel) do(event func(*Machine, time.Time)) {
 	c.mu.Lock()
-	event(c.machine, time.Now())
+	now := time.Now()
+	event(c.machine, now)
 	e := c.machine.Take()
+	if e.Pieces {
+		c.Carrier.busy.note(now)
+	}
 	c.done = append(c.done, e.Complete...)
 	c.lost = append(c.lost, e.GiveUp...)
 	c.ours = append(c.ours, e.Announce...)

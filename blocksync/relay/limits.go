@@ -74,6 +74,10 @@ const (
 	// maxTargets is how many members a receiver passes a piece on to because the relay cannot reach them.
 	maxTargets = 8
 
+	// behindTime is for how long a member that cannot judge an announcement gets no pieces to forward: it is catching up, and each
+	// block would wait until it has said so again. Who completes a block of ours has caught up.
+	behindTime = 10 * time.Second
+
 	// Scores: a relay's weight is its share of pieces. Below dropWeight it gets none but probes.
 	dropWeight, raise, maxFails = 0.3, 0.05, 6
 	// reportQuiets is how long the source waits for reports before it judges its relays, in times that a piece may be late.

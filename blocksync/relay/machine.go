@@ -63,6 +63,7 @@ type Lost struct {
 // Effects is what a machine wants done.
 type Effects struct {
 	Wake     []peer.ID // Next has something for them
+	Pieces   bool      // there are pieces among it
 	Complete []Complete
 	GiveUp   []Lost    // blocks that do not come any further: ask for ranges
 	Announce [][]byte  // sealed announcements that we have made ours: they are for the topic as well

@@ -36,9 +36,10 @@ type member struct {
 
 	// As a relay of our blocks.
 	weight float64
-	fails  int // how often it was dropped
-	need   int // good probes until it is used again
-	proven int // blocks or pieces that it is known to have forwarded
+	fails  int       // how often it was dropped
+	need   int       // good probes until it is used again
+	proven int       // blocks or pieces that it is known to have forwarded
+	behind time.Time // until when it is taken not to be able to judge our announcements
 
 	fault  int // as a source: blocks that stalled, as a relay: nothing
 	forged int

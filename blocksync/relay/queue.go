@@ -95,6 +95,7 @@ func (m *Machine) send(s *member, b *block, f *Frame, repair bool) {
 		s.fresh = append(s.fresh, item{f, b})
 	}
 	s.bytes += f.Size()
+	m.effects.Pieces = true
 	m.wake(s)
 }
 

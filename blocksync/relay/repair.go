@@ -283,7 +283,7 @@ func (m *Machine) excuse(s *member, b *block) {
 	if b.excused[s] || b.assigned[s] == 0 {
 		return
 	}
-	b.excused[s] = true
+	b.excused[s], s.behind = true, m.now.Add(behindTime)
 	if b.collectAt.IsZero() {
 		b.collectAt = m.now
 	}

@@ -394,6 +394,37 @@ func TestTrueRootWithAWrongSize(t *testing.T) {
 	require.Equal(t, b.body, done.Complete[0].Body)
 }
 
+// TestWhoCannotJudgeIsNotCountedOn: a member that is catching up gets no pieces of later blocks to forward, until it has
+// completed one, or some time has passed. It gets the announcements all the same, and its weight does not suffer.
+func TestWhoCannotJudgeIsNotCountedOn(t *testing.T) {
+	p := play(t)
+	number := uint64(0)
+	counted := func() bool { // on b, for the next block
+		number++
+		b := newBlock(number, 100_000, "me")
+		p.Publish(p.now, b.Announcement, b.body, b.tree)
+		pieces := false
+		for _, f := range p.sent("b") {
+			pieces = pieces || f.Kind == relay.Piece && f.Mode == relay.Relay
+		}
+		p.pass(100 * time.Millisecond)
+		return pieces
+	}
+	unready := func() {
+		p.Receive(p.now, "b", &relay.Frame{Kind: relay.Unready, Ref: newBlock(number, 100_000, "me").Ref()})
+	}
+	require.True(t, counted())
+	unready()
+	require.False(t, counted())
+	p.Receive(p.now, "b", &relay.Frame{Kind: relay.Done, Ref: newBlock(number, 100_000, "me").Ref(), Missing: relay.NewBitmap(newBlock(1, 100_000, "me").tree.Count())})
+	require.True(t, counted(), "it has completed a block")
+	unready()
+	require.False(t, counted())
+	p.pass(10 * time.Second)
+	require.True(t, counted(), "it may have caught up meanwhile")
+	require.EqualValues(t, 1, p.Weight("b"))
+}
+
 // TestFalseCrownIsNotPassedOn: what an announcer says of the crown is held against the root before others hear it from us.
 func TestFalseCrownIsNotPassedOn(t *testing.T) {
 	for name, crown := range map[string][]byte{"false": make([]byte, 64*16), "none": nil} {

@@ -2,7 +2,11 @@
 
 package relay
 
-import "github.com/libp2p/go-libp2p/core/peer"
+import (
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
 
 // Weight is the share of pieces that a member gets as a relay of our blocks: 1 at first, 0 for one that is only probed.
 func (m *Machine) Weight(id peer.ID) float64 {
@@ -17,7 +21,7 @@ func (m *Machine) reported(s *member, b *block, f *Frame) {
 	if len(f.Missing) != len(b.have) || b.reports[s] != nil {
 		return
 	}
-	b.reports[s] = f.Missing
+	b.reports[s], s.behind = f.Missing, time.Time{}
 	if f.Probed {
 		b.probeOK++
 	}

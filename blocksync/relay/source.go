@@ -140,7 +140,7 @@ func (m *Machine) distribute(b *block) {
 		}
 	}
 	m.Rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	relays := m.relays(all)
+	relays := m.relays(m.able(all))
 	b.slice(m.pieceSize(b, len(relays)), len(relays))
 	direct := len(all) < 2 || len(all)*b.Size <= directBytes
 	if !direct {
@@ -166,6 +166,19 @@ func (m *Machine) distribute(b *block) {
 		}
 		m.shelter(b, f, nil)
 	}
+}
+
+// able are the members that can judge our announcements, as far as we know; all if there is none.
+func (m *Machine) able(all []*member) (some []*member) {
+	for _, s := range all {
+		if !m.now.Before(s.behind) {
+			some = append(some, s)
+		}
+	}
+	if len(some) == 0 {
+		return all
+	}
+	return some
 }
 
 // relays are the members to share pieces among. If too few are left, the judgements were wrong: all begin again.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"time"
 
@@ -133,7 +134,37 @@ func (s *Stream) Next() ([]byte, error) {
 }
 
 // Write writes m, Deadline at most. It returns [ErrTooLarge] for a message above MaxMessage, before a byte is written.
-func (s *Stream) Write(m proto.Message) error {
+func (s *Stream) Write(m proto.Message) error { return s.WritePaced(m, math.MaxInt, nil) }
+
+// WritePaced is Write in parts, and calls pause before each; what that waits does not count against Deadline. It returns an
+// error of pause.
+func (s *Stream) WritePaced(m proto.Message, part int, pause func() error) error {
+	if err := s.encode(m); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(s.protocol.Deadline)
+	for rest := s.out; len(rest) > 0; {
+		if pause != nil {
+			start := time.Now()
+			if err := pause(); err != nil {
+				return err
+			}
+			deadline = deadline.Add(time.Since(start))
+		}
+		if err := s.raw.SetWriteDeadline(deadline); err != nil {
+			return err
+		}
+		n, err := s.raw.Write(rest[:min(part, len(rest))])
+		if err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// encode puts a message and its length into out.
+func (s *Stream) encode(m proto.Message) error {
 	size := proto.Size(m)
 	if size > s.protocol.MaxMessage {
 		return fmt.Errorf("%w: %d bytes, %d allowed", ErrTooLarge, size, s.protocol.MaxMessage)
@@ -143,11 +174,7 @@ func (s *Stream) Write(m proto.Message) error {
 		return err
 	}
 	s.out = out
-	if err := s.raw.SetWriteDeadline(time.Now().Add(s.protocol.Deadline)); err != nil {
-		return err
-	}
-	_, err = s.raw.Write(out)
-	return err
+	return nil
 }
 
 // Reserve takes n more bytes under the stream's account with the resource manager, until release is called, which is due
