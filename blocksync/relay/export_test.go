@@ -18,6 +18,7 @@ const (
 	ParkBytes, HeldBytes, AnnouncerBytes            = parkBytes, heldBytes, announcerBytes
 	LingerBytes, Linger, QueueBytes                 = lingerBytes, linger, queueBytes
 	DirectBytes, IntroduceAbove                     = directBytes, introduceAbove
+	IntroduceBig, BigBody                           = introduceBig, bigBody
 	Work, WorkBurst, OrgWork, OrgWorkBurst          = work, workBurst, orgWork, orgWorkBurst
 	LongFrame                                       = longFrame
 )
@@ -35,7 +36,7 @@ func Limits() map[string]string {
 		"workFrame": workFrame, "workAnnounce": workAnnounce, "workWant": workWant, "longFrame": longFrame,
 		"MaxFrame": MaxFrame, "MaxData": MaxData, "maxTargetsOnWire": maxTargetsOnWire, "maxWords": maxWords, "maxScope": maxScope,
 		"maxScopes": maxScopes, "Window": Window, "rootsPerOrg": rootsPerOrg, "parkBytes": parkBytes, "heldBytes": heldBytes,
-		"announcerBytes": announcerBytes, "lingerBytes": lingerBytes, "queueBytes": queueBytes, "directBytes": directBytes, "introduceAbove": introduceAbove,
+		"announcerBytes": announcerBytes, "lingerBytes": lingerBytes, "queueBytes": queueBytes, "directBytes": directBytes, "introduceAbove": introduceAbove, "introduceBig": introduceBig, "bigBody": bigBody,
 		"tiersAbove": tiersAbove,
 	} {
 		limits[name] = strconv.Itoa(v)

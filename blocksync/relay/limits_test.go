@@ -338,26 +338,39 @@ func TestSmallBodiesGoToEverybody(t *testing.T) {
 	}
 }
 
-// TestIntroductions: the source tells up to introduceAbove members itself; of one more, it has each told by one of a few.
+// TestIntroductions: the source tells up to introduceAbove members itself; of one more, it has each told by one of a few. Of
+// big bodies it is introduceBig, unless a hop takes longer than to tell them all.
 func TestIntroductions(t *testing.T) {
-	for _, members := range []int{relay.IntroduceAbove, relay.IntroduceAbove + 1} {
-		var ids []peer.ID
-		for i := range members {
-			ids = append(ids, peer.ID(fmt.Sprintf("m%03d", i)))
+	for _, c := range []struct {
+		members, size int
+		rtt           time.Duration
+		introduced    bool
+	}{
+		{relay.IntroduceAbove, 5000, 50 * time.Millisecond, false},
+		{relay.IntroduceAbove + 1, 5000, 50 * time.Millisecond, true},
+		{relay.IntroduceBig, relay.BigBody, 10 * time.Millisecond, false},
+		{relay.IntroduceBig + 1, relay.BigBody, 10 * time.Millisecond, true},
+		{relay.IntroduceBig + 1, relay.BigBody - 1, 10 * time.Millisecond, false},
+		{100, relay.BigBody, 50 * time.Millisecond, true},
+		{100, relay.BigBody, 90 * time.Millisecond, false},
+	} {
+		var members []relay.Member
+		for i := range c.members {
+			members = append(members, relay.Member{ID: peer.ID(fmt.Sprintf("m%03d", i)), Org: "org", Connected: true, RTT: c.rtt})
 		}
-		p, b := play(t, of(ids...)...), newBlock(1, 5000, "me")
+		p, b := play(t, members...), newBlock(1, c.size, "me")
 		p.Publish(p.now, b.Announcement, b.body, b.tree)
 		told, named := 0, 0
-		for _, id := range ids {
-			for _, f := range p.sent(id) {
+		for _, s := range members {
+			for _, f := range p.sent(s.ID) {
 				if f.Kind == relay.Announce {
 					told++
 					named += len(f.Targets)
 				}
 			}
 		}
-		require.Equal(t, members, told+named)
-		require.Equal(t, members <= relay.IntroduceAbove, named == 0, "%d members", members)
+		require.Equal(t, c.members, told+named, "%+v", c)
+		require.Equal(t, c.introduced, named > 0, "%+v", c)
 	}
 }
 

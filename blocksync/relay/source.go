@@ -3,9 +3,7 @@
 package relay
 
 import (
-	"math"
 	"math/bits"
-	"slices"
 	"time"
 
 	"github.com/weft-p2p/weft/internal/leaves"
@@ -53,25 +51,6 @@ func (m *Machine) Publish(now time.Time, a Announcement, body []byte, tree *leav
 	m.begin(b)
 }
 
-// begin announces a block and shares its pieces out. In large networks announcements leave first: connections share the
-// uplink packet by packet, so that among pieces for everybody the few long announcements would be the last to be through.
-func (m *Machine) begin(b *block) {
-	m.announce(b)
-	if len(m.order) > introduceAbove {
-		b.source.waits = m.now.Add(headStart)
-		return
-	}
-	m.distribute(b)
-}
-
-// follow shares the pieces out when the announcements have left.
-func (m *Machine) follow(b *block) {
-	if b.source != nil && !b.source.waits.IsZero() && !m.now.Before(b.source.waits) {
-		b.source.waits = time.Time{}
-		m.distribute(b)
-	}
-}
-
 // whole makes or completes the state of a block that we have.
 func (m *Machine) whole(a Announcement, body []byte, tree *leaves.Tree) *block {
 	a.From, a.Org = m.Self, m.Org
@@ -91,44 +70,6 @@ func (m *Machine) whole(a Announcement, body []byte, tree *leaves.Tree) *block {
 		b.have.Set(i)
 	}
 	return b
-}
-
-// announce sends the announcement and the crown to everybody that we reach.
-func (m *Machine) announce(b *block) {
-	m.announcedFirst(b, m.Self)
-	b.announcers = append(b.announcers, announcer{m.Self, m.Org})
-	b.source = &source{
-		since:    m.now,
-		assigned: map[*member]int{}, sent: map[*member]int{}, complain: map[*member]map[int]bool{}, lacked: map[*member]bool{}, excused: map[*member]bool{}, reports: map[*member]Bitmap{},
-		of: make([]int32, b.tree.Count()),
-	}
-	m.effects.Announce = append(m.effects.Announce, b.Sealed)
-	announcement := &Frame{Kind: Announce, Ref: b.ref, Data: b.Sealed}
-	if b.tree.Count() > 1 {
-		announcement.Proof, _ = b.tree.Crown(nil)
-	}
-	var all []*member
-	for s := range m.around {
-		if m.reached(s) {
-			all = append(all, s)
-		}
-	}
-	group := 1
-	if len(all) > introduceAbove {
-		group = int(math.Sqrt(float64(len(all))))
-		m.Rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	}
-	for some := range slices.Chunk(all, group) {
-		f := announcement
-		if group > 1 {
-			with := *announcement
-			for _, s := range some[1:] {
-				with.Targets = append(with.Targets, s.short)
-			}
-			f = &with
-		}
-		m.tell(some[0], f)
-	}
 }
 
 // distribute shares the pieces out over relays, or sends them to everybody if that is quicker.

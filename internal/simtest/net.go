@@ -180,9 +180,10 @@ func (n *Net) endpoint(i int, addr *net.UDPAddr) net.PacketConn {
 	return &conn{SimConn: n.sim.NewEndpoint(addr, settings), net: n, host: i}
 }
 
-// direction has many flow buckets, so that flows do not share one by chance.
+// direction has many flow buckets, so that flows rarely share one by chance: among the 99 of one uplink two do in 7 cases of
+// 100, with 4,096 buckets in 70. The packets of one then wait behind those of the other.
 func direction(bits int) simnet.LinkSettings {
-	return simnet.LinkSettings{BitsPerSecond: bits, FlowBucketCount: 4096}
+	return simnet.LinkSettings{BitsPerSecond: bits, FlowBucketCount: 1 << 16}
 }
 
 // link is the link of host i. The lock is held.

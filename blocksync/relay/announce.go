@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+// begin announces a block and shares its pieces out. Where others pass the announcement on, it leaves first: connections
+// share the uplink packet by packet, so that among pieces for everybody the few long announcements would be the last to be
+// through.
+func (m *Machine) begin(b *block) {
+	if m.announce(b) {
+		b.source.waits = m.now.Add(headStart)
+		return
+	}
+	m.distribute(b)
+}
+
+// follow shares the pieces out when the announcements have left.
+func (m *Machine) follow(b *block) {
+	if b.source != nil && !b.source.waits.IsZero() && !m.now.Before(b.source.waits) {
+		b.source.waits = time.Time{}
+		m.distribute(b)
+	}
+}
+
+// announce sends the announcement and the crown to everybody that we reach; it reports whether some are to hear of it from
+// others.
+func (m *Machine) announce(b *block) (introduced bool) {
+	m.announcedFirst(b, m.Self)
+	b.announcers = append(b.announcers, announcer{m.Self, m.Org})
+	b.source = &source{
+		since: m.now, of: make([]int32, b.tree.Count()),
+		assigned: map[*member]int{}, sent: map[*member]int{}, complain: map[*member]map[int]bool{},
+		lacked: map[*member]bool{}, excused: map[*member]bool{}, reports: map[*member]Bitmap{},
+	}
+	m.effects.Announce = append(m.effects.Announce, b.Sealed)
+	announcement := &Frame{Kind: Announce, Ref: b.ref, Data: b.Sealed}
+	if b.tree.Count() > 1 {
+		announcement.Proof, _ = b.tree.Crown(nil)
+	}
+	var all []*member
+	for s := range m.around {
+		if m.reached(s) {
+			all = append(all, s)
+		}
+	}
+	if !m.introduces(b, len(all)) {
+		for _, s := range all {
+			m.tell(s, announcement)
+		}
+		return false
+	}
+	m.tellSome(all, announcement)
+	return true
+}
+
+// introduces says whether so many members are too many to tell each ourselves.
+func (m *Machine) introduces(b *block, members int) bool {
+	hop := m.rtt() / 2
+	return members > introduceAbove || members > introduceBig && b.Size >= bigBody && time.Duration(members)*tellTime > hop
+}
+
+// tellSome tells one in about the square root of the members, and has each tell some others. They are relays that are in use,
+// if there are enough of these: who is mute tells nobody.
+func (m *Machine) tellSome(all []*member, announcement *Frame) {
+	m.Rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	slices.SortStableFunc(all, func(a, b *member) int { return cmp.Compare(min(b.weight, dropWeight), min(a.weight, dropWeight)) })
+	heads := int(math.Ceil(math.Sqrt(float64(len(all)))))
+	for i, s := range all[:heads] {
+		f := *announcement
+		for j := heads + i; j < len(all); j += heads {
+			f.Targets = append(f.Targets, all[j].short)
+		}
+		m.tell(s, &f)
+	}
+}
