@@ -76,15 +76,9 @@ func (v *vigil) step(now time.Time) (d duties, next time.Time) {
 // ends.
 func (n *Node) keepIdentity(ctx context.Context) error {
 	var v vigil
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-n.renewed:
-		case <-timer.C:
-		}
 		v.look(now(), n.myRecord())
 		due, next := v.step(now())
 		n.attend(due)
@@ -94,6 +88,12 @@ func (n *Node) keepIdentity(ctx context.Context) error {
 		timer.Stop()
 		if !next.IsZero() {
 			timer.Reset(time.Until(next))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-n.renewed:
+		case <-timer.C:
 		}
 	}
 }

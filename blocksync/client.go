@@ -31,15 +31,9 @@ var ErrAnswer = errors.New("blocksync: answer does not fit the request")
 func (s *Sync) fetch(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.replan:
-		case <-timer.C:
-		}
+	for ctx.Err() == nil {
 		streaming := s.Streaming != nil && s.Streaming()
 		s.mu.Lock()
 		fetches, again := s.planner.Plan(time.Now(), streaming)
@@ -49,6 +43,11 @@ func (s *Sync) fetch(ctx context.Context) {
 		}
 		for _, f := range fetches {
 			wg.Go(func() { s.do(ctx, f) })
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.replan:
+		case <-timer.C:
 		}
 	}
 }

@@ -163,7 +163,7 @@ type keeping struct {
 }
 
 func (r *keeping) loop(ctx context.Context, events <-chan any) {
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	r.wish(time.Now())
 	for {

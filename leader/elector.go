@@ -91,16 +91,18 @@ func (e *Elector) Leads() bool { return e.Decision().Lead }
 // Run takes part in the election until ctx ends, and returns nil. On return Lead has ended, and we do not lead.
 func (e *Elector) Run(ctx context.Context) error {
 	e.c.Metrics.led(e.c.Channel, false)
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	defer func() {
 		e.look.end()
 		e.enact(ctx, Decision{Reason: Stopped})
 	}()
-	for {
+	for ctx.Err() == nil {
+		d := e.election.Step(time.Now(), e.c.Input())
+		e.enact(ctx, d)
+		rearm(timer, d.Wake)
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-e.wake:
 		case <-timer.C:
 		case err := <-e.lead.done:
@@ -108,13 +110,8 @@ func (e *Elector) Run(ctx context.Context) error {
 		case f := <-e.look.done:
 			e.looked(f)
 		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		d := e.election.Step(time.Now(), e.c.Input())
-		e.enact(ctx, d)
-		rearm(timer, d.Wake)
 	}
+	return nil
 }
 
 // enact makes true what was decided.

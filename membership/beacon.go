@@ -106,15 +106,31 @@ func (b *Beacon) Urge() {
 // Run publishes until ctx ends or Leave is called, and returns nil. A heartbeat
 // that cannot be published is a warning, once until it works again.
 func (b *Beacon) Run(ctx context.Context) error {
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	var last, next time.Time
 	gap, poked, urged := minGap, false, false
+	beat := func() {
+		if poked || !urged {
+			gap = b.nextGap(gap, poked)
+		}
+		last = time.Now()
+		b.beat(ctx, poked)
+		poked, urged = false, false
+		next = last.Add(b.jittered())
+		timer.Reset(time.Until(next))
+	}
 	sooner := func(at time.Time) {
 		if at.Before(next) {
 			next = at
 			timer.Reset(time.Until(at))
 		}
+	}
+	select {
+	case <-ctx.Done():
+	case <-b.left:
+	default:
+		beat()
 	}
 	for {
 		select {
@@ -129,14 +145,7 @@ func (b *Beacon) Run(ctx context.Context) error {
 			urged = true
 			sooner(last.Add(minGap))
 		case <-timer.C:
-			if poked || !urged {
-				gap = b.nextGap(gap, poked)
-			}
-			last = time.Now()
-			b.beat(ctx, poked)
-			poked, urged = false, false
-			next = last.Add(b.jittered())
-			timer.Reset(time.Until(next))
+			beat()
 		}
 	}
 }

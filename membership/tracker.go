@@ -97,10 +97,16 @@ func (t *Tracker) signal() {
 // returns nil.
 func (t *Tracker) Run(ctx context.Context) error {
 	defer t.c.Metrics.forget(t.c.Channel)
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	r := report{log: t.c.Log}
 	var last time.Time
+	look := func() {
+		last = time.Now()
+		t.deliver(&r)
+		t.rearm(timer, &r)
+	}
+	look()
 	for {
 		select {
 		case <-ctx.Done():
@@ -112,9 +118,7 @@ func (t *Tracker) Run(ctx context.Context) error {
 			}
 		case <-timer.C:
 		}
-		last = time.Now()
-		t.deliver(&r)
-		t.rearm(timer, &r)
+		look()
 	}
 }
 

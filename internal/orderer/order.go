@@ -53,7 +53,7 @@ func (o *Orderer) do(ctx context.Context, c command) (uint64, error) {
 // order is the ordering goroutine. It ends with ctx, or with an error when a block cannot be made or kept.
 func (o *Orderer) order(ctx context.Context) error {
 	defer close(o.stopped)
-	o.head.timeout = time.NewTimer(0)
+	o.head.timeout = time.NewTimer(time.Hour)
 	defer o.head.timeout.Stop()
 	for {
 		var err error
