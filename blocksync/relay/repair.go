@@ -5,15 +5,17 @@ package relay
 import (
 	"maps"
 	"time"
+
+	"github.com/weft-p2p/weft/internal/fair"
 )
 
-// serving is who was served what lately.
+// serving is who was served what lately: identities, so that several host keys of one get no more than one.
 type serving struct {
 	served map[service]serves
 }
 
 type service struct {
-	to    *member
+	to    fair.Owner
 	first int
 }
 
@@ -22,9 +24,9 @@ type serves struct {
 	times int
 }
 
-// may says whether a member may get a piece once more.
+// may says whether a member's identity may get a piece once more.
 func (m *Machine) may(b *block, to *member, first int) bool {
-	v := b.served[service{to, first}]
+	v := b.served[service{to.owner(), first}]
 	return v.times == 0 || v.times < serveMost && m.now.Sub(v.at) >= servedAgain
 }
 
@@ -38,7 +40,7 @@ func (m *Machine) count(b *block, to *member, first int) {
 	if b.served == nil {
 		b.served = map[service]serves{}
 	}
-	b.served[service{to, first}] = serves{m.now, b.served[service{to, first}].times + 1}
+	b.served[service{to.owner(), first}] = serves{m.now, b.served[service{to.owner(), first}].times + 1}
 	m.stats.Repairs++
 }
 

@@ -228,12 +228,8 @@ func TestNextKeepsItsOrder(t *testing.T) {
 	for _, id := range []peer.ID{"b", "c", "d", "e"} {
 		p.sent(id)
 	}
-	want := &relay.Frame{Kind: relay.Want, Ref: b.Ref(), Missing: relay.NewBitmap(b.tree.Count()), Have: relay.NewBitmap(b.tree.Count())}
-	for i := range b.tree.Count() {
-		want.Missing.Set(i)
-	}
 	p.pass(100 * time.Millisecond) // so that a could miss them
-	p.Receive(p.now, "a", want)
+	p.Receive(p.now, "a", b.lacksAll())
 	p.pass(30 * time.Millisecond)
 	control, ok := p.Next(p.now, "a", false)
 	require.True(t, ok)
@@ -327,28 +323,70 @@ func TestReceiverTurnsToAnotherAnnouncer(t *testing.T) {
 	require.False(t, p.Coming(1))
 }
 
+// TestWhoeverComplainsGetsBoundedCopies: a source and who lends send an identity each piece four times, whichever of its host
+// keys ask for it.
 func TestWhoeverComplainsGetsBoundedCopies(t *testing.T) {
-	p, b := play(t), newBlock(1, 100_000, "me")
-	p.Publish(p.now, b.Announcement, b.body, b.tree)
-	p.sent("a")
-	want := &relay.Frame{Kind: relay.Want, Ref: b.Ref(), Missing: relay.NewBitmap(b.tree.Count()), Have: relay.NewBitmap(b.tree.Count())}
-	for i := range b.tree.Count() {
-		want.Missing.Set(i)
+	twins := []peer.ID{"t1", "t2", "t3", "t4"}
+	members := []relay.Member{}
+	for _, id := range []peer.ID{"a", "b", "c", "d", "e"} {
+		members = append(members, relay.Member{ID: id, Org: "org", Connected: true, RTT: 50 * time.Millisecond})
 	}
-	bytes := 0
-	for range 1000 {
-		p.Receive(p.now, "a", want)
-		p.pass(10 * time.Millisecond)
-		for _, f := range p.sent("a") {
-			if f.Kind == relay.Piece {
-				bytes += len(f.Data)
+	for _, id := range twins {
+		members = append(members, relay.Member{ID: id, Org: "org", Identity: "twins", Connected: true, RTT: 50 * time.Millisecond})
+	}
+	for name, c := range map[string]struct {
+		who    []peer.ID
+		source bool
+	}{
+		"one of the source":                 {[]peer.ID{"a"}, true},
+		"one of another":                    {[]peer.ID{"a"}, false},
+		"host keys of an identity":          {twins, true},
+		"host keys of an identity, another": {twins, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, b := play(t, members...), newBlock(1, 100_000, "me")
+			if c.source {
+				p.Publish(p.now, b.Announcement, b.body, b.tree)
+			} else {
+				b = newBlock(1, 100_000, "b")
+				p.Announced(p.now, b.Announcement)
+				for i := range b.tree.Count() {
+					p.Receive(p.now, "b", b.piece(relay.Final, i, 1))
+				}
 			}
-		}
+			for _, m := range members {
+				p.sent(m.ID)
+			}
+			bytes := 0
+			for range 1000 {
+				for _, id := range c.who {
+					p.Receive(p.now, id, b.lacksAll())
+				}
+				p.pass(10 * time.Millisecond)
+				for _, m := range members {
+					for _, f := range p.sent(m.ID) {
+						if f.Kind == relay.Piece {
+							bytes += len(f.Data)
+						}
+					}
+				}
+			}
+			require.Positive(t, bytes)
+			require.LessOrEqual(t, bytes, 4*b.Size)
+			for _, id := range []peer.ID{"b", "c", "d", "e"} {
+				require.EqualValues(t, 1, p.Weight(id), "one that complains of everything blames nobody")
+			}
+		})
 	}
-	require.LessOrEqual(t, bytes, 4*b.Size)
-	for _, id := range []peer.ID{"b", "c", "d", "e"} {
-		require.EqualValues(t, 1, p.Weight(id), "one that complains of everything blames nobody")
+}
+
+// lacksAll is a complaint about the whole block.
+func (b *blockOf) lacksAll() *relay.Frame {
+	f := &relay.Frame{Kind: relay.Want, Ref: b.Ref(), Missing: relay.NewBitmap(b.tree.Count()), Have: relay.NewBitmap(b.tree.Count())}
+	for i := range b.tree.Count() {
+		f.Missing.Set(i)
 	}
+	return f
 }
 
 func TestUnreachedMembersAreLeftToABuddy(t *testing.T) {
