@@ -4,7 +4,6 @@ package relay
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -20,7 +19,9 @@ type writer struct {
 	to      peer.ID
 	data    *outlet
 
-	mu      sync.Mutex // guards control
+	// writing is full while control is written to. It is no mutex: writing waits for the network, and virtual time stands still
+	// while somebody waits for a mutex.
+	writing chan struct{}
 	control *outlet
 }
 
@@ -36,7 +37,7 @@ func newWriter(c *Carrier, to peer.ID, control, data network.Stream) *writer {
 	over := func(s network.Stream) *outlet {
 		return &outlet{frameWriter: newFrameWriter(s, &c.spare), stream: s}
 	}
-	return &writer{carrier: c, to: to, control: over(control), data: over(data)}
+	return &writer{carrier: c, to: to, control: over(control), data: over(data), writing: make(chan struct{}, 1)}
 }
 
 // whenever writes what there is, and again each time that more says so, until ctx ends or a stream fails.
@@ -55,8 +56,8 @@ func whenever(ctx context.Context, more <-chan struct{}, write func() error) err
 
 // urgent writes all control frames. Who calls it while they are being written waits until they are.
 func (w *writer) urgent() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.writing <- struct{}{}
+	defer func() { <-w.writing }()
 	for {
 		if more, err := w.write(w.control, false); err != nil {
 			return err
