@@ -29,7 +29,7 @@ type writer struct {
 type outlet struct {
 	*frameWriter
 	stream network.Stream
-	turn   int       // of the channels
+	turn   turn      // of the channels
 	until  time.Time // its deadline
 }
 
@@ -96,15 +96,28 @@ func (w *writer) write(to *outlet, data bool) (bool, error) {
 	return true, to.frame(scope, f)
 }
 
-// next is the next frame of the channels, in turns.
-func (w *writer) next(turn *int, data bool) (string, *Frame) {
+// turnBytes is what a channel may send in its turn: what has begun is sent whole. Turns of single frames would let a channel
+// with big blocks send a long piece for each short one of a channel with small blocks.
+const turnBytes = pieceMax
+
+// turn is whose of the channels it is, and how many more bytes that one may send.
+type turn struct{ at, left int }
+
+// next is the next frame of the channels, in turns. A channel that has nothing ends its turn.
+func (w *writer) next(t *turn, data bool) (string, *Frame) {
 	channels := w.carrier.list()
-	for range channels {
-		ch := channels[*turn%len(channels)]
-		*turn++
-		if f := ch.next(w.to, data); f != nil {
-			return ch.Scope, f
+	if len(channels) == 0 {
+		return "", nil
+	}
+	for range len(channels) + 1 { // the first may be at its end
+		if t.left > 0 {
+			ch := channels[t.at%len(channels)]
+			if f := ch.next(w.to, data); f != nil {
+				t.left -= f.Size()
+				return ch.Scope, f
+			}
 		}
+		t.at, t.left = t.at+1, turnBytes
 	}
 	return "", nil
 }
