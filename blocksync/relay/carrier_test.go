@@ -72,7 +72,7 @@ func emptyMesh(t *testing.T, net *simtest.Net) *mesh {
 // beside is another channel on the same hosts.
 func (m *mesh) beside(scope string) *mesh {
 	ctx, cancel := context.WithCancel(context.Background())
-	other := &mesh{t: m.t, scope: scope, random: m.random, cancel: cancel}
+	other := &mesh{t: m.t, scope: scope, random: rand.New(rand.NewPCG(m.random.Uint64(), 2)), cancel: cancel}
 	m.t.Cleanup(func() { other.stop() })
 	for _, n := range m.nodes {
 		other.place(n.host, n.carrier)
