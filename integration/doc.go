@@ -4,5 +4,5 @@
 // service over gRPC with TLS, certificates and genesis blocks made on the spot, all in virtual time (testing/synctest over
 // a simulated network). It has no code of its own but tests.
 //
-// Every network has a seed, which it prints; WEFT_SEED=n runs it again. WEFT_LOG=debug shows what the nodes log.
+// Every network has a seed, which it prints; WEFT_SEED=n runs it with another, WEFT_SEED=0 with a new one. WEFT_LOG=debug shows what the nodes log.
 package integration

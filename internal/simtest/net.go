@@ -9,7 +9,7 @@
 //		net := simtest.New(t, simtest.Link{Latency: 25 * time.Millisecond, BitsPerSecond: 100e6})
 //		h, err := libp2p.New(append(net.Options(1), libp2p.Identity(key))...)
 //
-// Every network prints its seed; WEFT_SEED=n runs a test again with the seed n.
+// Every network prints its seed, which is 1; WEFT_SEED=n runs a test with the seed n, and WEFT_SEED=0 with a new one.
 package simtest
 
 import (
@@ -71,14 +71,17 @@ func New(t testing.TB, link Link) *Net {
 	return n
 }
 
-// Seed is a seed for a test: WEFT_SEED, or another each time. It is printed.
+// Seed is a seed for a test: WEFT_SEED, where 0 is another each time, or 1. It is printed.
 func Seed(t testing.TB) uint64 {
-	s := rand.Uint64()
+	s := uint64(1)
 	if text := os.Getenv("WEFT_SEED"); text != "" {
 		var err error
 		if s, err = strconv.ParseUint(text, 10, 64); err != nil {
 			t.Fatalf("WEFT_SEED=%q is no number", text)
 		}
+	}
+	if s == 0 {
+		s = rand.Uint64()
 	}
 	t.Logf("simulated network: WEFT_SEED=%d", s)
 	return s
