@@ -30,7 +30,7 @@ var spreadCases = []spreadCase{
 	{short: everybody, whole: everybody, peers: 50, size: 160 * kB, mbps: 100, rtt: 50 * ms},
 	{short: everybody, whole: everybody, peers: 50, size: mB, mbps: 100, rtt: 50 * ms},
 	{short: alone, whole: everybody, peers: 50, size: mB, mbps: 100, rtt: 50 * ms, loss: 0.01, few: 4},
-	{short: alone, whole: everybody, peers: 50, size: mB, mbps: 100, rtt: 50 * ms, mute: third, few: 4},
+	{short: alone, whole: everybody, peers: 50, size: mB, mbps: 100, rtt: 50 * ms, mute: third, blocks: 5, few: 4},
 	{whole: everybody, peers: 50, size: mB, mbps: 100, rtt: 50 * ms, slow: fifth, few: 4},
 	{whole: everybody, peers: 50, size: mB, mbps: 100, rtt: 50 * ms, orgs: 4, leaders: 4, few: 4},
 	{whole: everybody, peers: 50, size: mB, mbps: 100, world: true, few: 4},
