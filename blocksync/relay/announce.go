@@ -28,8 +28,15 @@ func (m *Machine) follow(b *block) {
 	}
 }
 
+// publish announces a block on the topic as well.
+func (m *Machine) publish(b *block) {
+	b.untold = false
+	m.effects.Announce = append(m.effects.Announce, b.Sealed)
+}
+
 // announce sends the announcement and the crown to everybody that we reach; it reports whether some are to hear of it from
-// others.
+// others. The topic, which brings it to each member several times, has it at once only if there is a member that we do not
+// reach; otherwise when somebody does not report the block.
 func (m *Machine) announce(b *block) (introduced bool) {
 	m.announcedFirst(b, m.Self)
 	b.announcers = append(b.announcers, announcer{m.Self, m.Org})
@@ -38,7 +45,9 @@ func (m *Machine) announce(b *block) (introduced bool) {
 		assigned: map[*member]int{}, sent: map[*member]int{}, complain: map[*member]map[int]bool{},
 		lacked: map[*member]bool{}, excused: map[*member]bool{}, reports: map[*member]Bitmap{},
 	}
-	m.effects.Announce = append(m.effects.Announce, b.Sealed)
+	if b.untold = m.receivers() == len(m.order); !b.untold {
+		m.publish(b)
+	}
 	announcement := &Frame{Kind: Announce, Ref: b.ref, Data: b.Sealed}
 	if b.tree.Count() > 1 {
 		announcement.Proof, _ = b.tree.Crown(nil)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/internal/stream"
 )
 
@@ -29,14 +30,14 @@ func Cost(f *Frame) int { return cost(f) }
 // Limits are those of the specification.
 func Limits() map[string]string {
 	p := Protocol
-	limits := map[string]string{"ID": string(p.ID), "Service": p.Service, "Deadline": p.Deadline.String(), "Rate": fmt.Sprint(p.Rate), "OrgRate": fmt.Sprint(p.OrgRate)}
+	limits := map[string]string{"ID": string(p.ID), "Service": p.Service, "Deadline": p.Deadline.String(), "Rate": fmt.Sprint(p.Rate), "OrgRate": fmt.Sprint(p.OrgRate), "nearRTT": nearRTT.String()}
 	for name, v := range map[string]int{
 		"Memory": p.Memory, "Burst": p.Burst, "OrgBurst": p.OrgBurst, "Streams": p.Streams, "PeerStreams": p.PeerStreams,
 		"work": work, "workBurst": workBurst, "orgWork": orgWork, "orgWorkBurst": orgWorkBurst,
 		"workFrame": workFrame, "workAnnounce": workAnnounce, "workWant": workWant, "longFrame": longFrame,
 		"MaxFrame": MaxFrame, "MaxData": MaxData, "maxTargetsOnWire": maxTargetsOnWire, "maxWords": maxWords, "maxScope": maxScope,
 		"maxScopes": maxScopes, "Window": Window, "rootsPerOrg": rootsPerOrg, "parkBytes": parkBytes, "heldBytes": heldBytes,
-		"announcerBytes": announcerBytes, "lingerBytes": lingerBytes, "queueBytes": queueBytes, "directBytes": directBytes, "introduceAbove": introduceAbove, "introduceBig": introduceBig, "bigBody": bigBody,
+		"announcerBytes": announcerBytes, "lingerBytes": lingerBytes, "queueBytes": queueBytes, "directBytes": directBytes, "directBytesNear": directBytesNear, "introduceAbove": introduceAbove, "introduceBig": introduceBig, "bigBody": bigBody,
 		"tiersAbove": tiersAbove,
 	} {
 		limits[name] = strconv.Itoa(v)
@@ -82,3 +83,14 @@ func ParkedSize(f *Frame) int { return parkedSize(f) }
 
 // Rates are those of a carrier.
 func Rates() *stream.Rates { return stream.NewRates(work, workBurst, orgWork, orgWorkBurst) }
+
+// RoundTrip is what the carrier believes a round trip to a peer takes.
+func (c *Carrier) RoundTrip(id peer.ID) (time.Duration, bool) { return c.up(id) }
+
+// SetRoundTrip makes the carrier believe something else.
+func (c *Carrier) SetRoundTrip(id peer.ID, rtt time.Duration) {
+	c.mu.Lock()
+	n := c.peers[id]
+	c.mu.Unlock()
+	n.set(rtt, true)
+}

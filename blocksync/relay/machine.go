@@ -90,6 +90,7 @@ type Machine struct {
 	held    int        // bytes of unfinished bodies
 	firsts  []first
 	quiet   time.Duration // how late a piece may be, before the size counts
+	near    bool          // half of the members are within nearRTT
 	effects Effects
 	stats   Stats
 }

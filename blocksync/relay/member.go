@@ -79,6 +79,7 @@ func (m *Machine) Members(now time.Time, view []Member) {
 	m.members = fresh
 	slices.SortFunc(m.order, func(a, b *member) int { return cmp.Compare(a.ID, b.ID) })
 	m.quiet = max(quietMin, quietRTTs*m.rtt())
+	m.near = m.rttOf(1, 2) <= nearRTT
 	m.family()
 }
 
@@ -98,8 +99,11 @@ func (m *Machine) family() {
 	}
 }
 
-// rtt is the round trip to nine members in ten, 50 ms if none was measured.
-func (m *Machine) rtt() time.Duration {
+// rtt is the round trip to nine members in ten.
+func (m *Machine) rtt() time.Duration { return m.rttOf(9, 10) }
+
+// rttOf is the round trip to a share of the members at most, 50 ms if none was measured.
+func (m *Machine) rttOf(share, of int) time.Duration {
 	var all []time.Duration
 	for _, s := range m.order {
 		if s.Connected && s.RTT > 0 {
@@ -110,7 +114,7 @@ func (m *Machine) rtt() time.Duration {
 		return 50 * time.Millisecond
 	}
 	slices.Sort(all)
-	return all[len(all)*9/10]
+	return all[len(all)*share/of]
 }
 
 func byID(s *member, id peer.ID) int { return cmp.Compare(s.ID, id) }

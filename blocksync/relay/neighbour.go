@@ -64,14 +64,14 @@ func (n *neighbour) run(ctx context.Context, c *Carrier) error {
 		return err
 	}
 	defer func() { _ = control.Reset() }()
-	data, _, err := n.hello(ctx, c, dataStream)
+	data, again, err := n.hello(ctx, c, dataStream)
 	if err != nil {
 		n.refused = true
 		return err
 	}
 	defer func() { _ = data.Reset() }()
 	c.accepted(n.id)
-	n.set(rtt, true)
+	n.set(min(rtt, again), true)
 	defer n.set(0, false)
 	c.refresh()
 	g, ctx := errgroup.WithContext(ctx)
@@ -80,10 +80,7 @@ func (n *neighbour) run(ctx context.Context, c *Carrier) error {
 	g.Go(func() error { return whenever(ctx, n.data, w.pieces) })
 	g.Go(func() error { return watch(control) })
 	g.Go(func() error {
-		select {
-		case <-ctx.Done():
-		case <-n.stopped:
-		}
+		n.measure(ctx, c)
 		_ = control.ResetWithError(network.StreamShutdown)
 		_ = data.ResetWithError(network.StreamShutdown)
 		return ctx.Err()

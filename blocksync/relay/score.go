@@ -37,6 +37,9 @@ func (m *Machine) judge(b *block, last bool) {
 		return
 	}
 	b.judged = true
+	if b.untold && len(b.reports) < m.receivers() {
+		m.publish(b)
+	}
 	m.blame(b)
 	b.judgeProbe()
 	if b.blameless {

@@ -55,10 +55,11 @@ func (c *Carrier) serve(ctx context.Context, s *stream.Stream) error {
 	if err := raw.SetReadDeadline(time.Now().Add(helloTime)); err != nil {
 		return err
 	}
-	if _, err := r.ReadByte(); err != nil {
+	kind, err := r.ReadByte()
+	if err != nil {
 		return noEnd(err)
 	}
-	if _, err := raw.Write([]byte{1}); err != nil {
+	if _, err := raw.Write([]byte{1}); err != nil || class(kind) == echoStream {
 		return err
 	}
 	if err := raw.SetReadDeadline(time.Time{}); err != nil {

@@ -27,6 +27,7 @@ type source struct {
 	probeOK   int
 	judged    bool
 	since     time.Time
+	untold    bool      // it is not on the topic
 	waits     time.Time // when the pieces are shared out; zero if they are
 }
 
@@ -82,8 +83,15 @@ func (m *Machine) distribute(b *block) {
 	}
 	m.Rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	relays := m.relays(m.able(all))
-	b.slice(m.pieceSize(b, len(relays)), len(relays))
-	direct := len(all) < 2 || len(all)*b.Size <= directBytes
+	direct := len(all) < 2 || len(all)*b.Size <= m.direct()
+	switch {
+	case direct:
+		b.slice(leavesIn(pieceMax, b.Size), 0)
+	case m.near:
+		b.slice(m.pieceSize(b, len(relays)), 0)
+	default:
+		b.slice(m.pieceSize(b, len(relays)), len(relays))
+	}
 	if !direct {
 		m.assign(b, relays)
 		m.probe(b, all)
@@ -138,10 +146,26 @@ func (m *Machine) relays(all []*member) (some []*member) {
 	return all
 }
 
-// pieceSize is how many leaves a piece has: a power of two, so that its proof is short.
+// direct is how much we send to everybody ourselves: peers times size.
+func (m *Machine) direct() int {
+	if m.near {
+		return directBytesNear
+	}
+	return directBytes
+}
+
+// pieceSize is how many leaves a piece has.
 func (m *Machine) pieceSize(b *block, relays int) int {
-	bytes := min(max(b.Size/max(1, piecesPerRelay*relays), pieceMin), pieceMax)
-	return 1 << (bits.Len(uint(max(1, bytes/leaves.Size(b.Size)))) - 1)
+	each, least := piecesPerRelay, pieceMin
+	if m.near {
+		each, least = piecesPerRelayNear, pieceMinNear
+	}
+	return leavesIn(min(max(b.Size/max(1, each*relays), least), pieceMax), b.Size)
+}
+
+// leavesIn is how many leaves of a body of some size make up so many bytes: a power of two, so that their proof is short.
+func leavesIn(bytes, size int) int {
+	return 1 << (bits.Len(uint(max(1, bytes/leaves.Size(size)))) - 1)
 }
 
 // slice cuts the body into pieces of n leaves, and its end, what each relay gets last, into single ones: the last piece is

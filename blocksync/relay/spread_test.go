@@ -20,6 +20,7 @@ func everybody(int) bool { return true }
 func total(s *relaysim.Sim) (t relay.Stats) {
 	for _, p := range s.Peers {
 		x := p.Stats()
+		t.Pieces += x.Pieces
 		t.Wants += x.Wants
 		t.Repairs += x.Repairs
 		t.Duplicates += x.Duplicates

@@ -46,6 +46,7 @@ type class byte
 const (
 	controlStream class = 1
 	dataStream    class = 2
+	echoStream    class = 3 // for the answer alone: what a round trip takes
 )
 
 // bind is the kind of the frame that gives a channel its number on a stream: they count from 0.

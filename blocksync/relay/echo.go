@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// echoFirst is how long after its streams were opened the round trip to a peer is measured again, and echoEvery how often from
+// then on. Many connect while a network forms, so that the first measurements are of busy machines.
+const echoFirst, echoEvery = 10 * time.Second, 5 * time.Minute
+
+// measure measures the round trip to the peer now and then, until ctx ends or the peer is not wanted any more.
+func (n *neighbour) measure(ctx context.Context, c *Carrier) {
+	timer := time.NewTimer(jittered(echoFirst))
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.stopped:
+			return
+		case <-timer.C:
+			n.echo(ctx, c)
+			timer.Reset(jittered(echoEvery))
+		}
+	}
+}
+
+// jittered is d plus or minus a fifth.
+func jittered(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+}
+
+// echo measures one round trip. A shorter one than before counts at once; a longer one may be the chance of a busy moment, and
+// counts half as much more at most.
+func (n *neighbour) echo(ctx context.Context, c *Carrier) {
+	s, rtt, err := n.hello(ctx, c, echoStream)
+	if err != nil {
+		c.Log.Debug("round trip not measured", "peer", n.id, "err", err)
+		return
+	}
+	_ = s.Reset()
+	before, open := n.up()
+	rtt = min(rtt, before+before/2)
+	n.set(rtt, open)
+	if 2*rtt < before || 4*rtt > 5*before {
+		c.refresh()
+	}
+}

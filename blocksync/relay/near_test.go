@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/stretchr/testify/require"
+	"github.com/weft-p2p/weft/internal/relaysim"
+	"github.com/weft-p2p/weft/internal/simtest"
+)
+
+// TestNearMembersGetFewPieces: where members are near, a block comes in few pieces; where they are not, in small ones. One far
+// member among near ones, or near ones among far ones, make no difference.
+func TestNearMembersGetFewPieces(t *testing.T) {
+	const ms = time.Millisecond
+	for name, c := range map[string]struct {
+		oneWay func(a, b int) time.Duration
+		size   int
+		pieces int           // that each peer gets
+		within time.Duration // to all
+	}{
+		"near, 16 KB":         {func(int, int) time.Duration { return ms / 2 }, 16 << 10, 1, 10 * ms},
+		"near, 160 KB":        {func(int, int) time.Duration { return ms / 2 }, 160 << 10, 20, 20 * ms},
+		"near, 1 MB":          {func(int, int) time.Duration { return ms / 2 }, 1 << 20, 64, 40 * ms},
+		"near but one, 16 KB": {func(a, b int) time.Duration { return ms/2 + time.Duration(max(a, b)/49*20)*ms }, 16 << 10, 1, 50 * ms},
+		"far, 16 KB":          {func(int, int) time.Duration { return 25 * ms }, 16 << 10, 16, 70 * ms},
+		"far but in three places, 160 KB": {func(a, b int) time.Duration {
+			if a%3 == b%3 {
+				return ms / 2
+			}
+			return 25 * ms
+		}, 160 << 10, 160, 90 * ms},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gigabit := func(int) float64 { return 1e9 }
+			s := relaysim.New(relaysim.Config{Peers: 50, Seed: 1, Judge: ms, Latency: c.oneWay, Up: gigabit, Down: gigabit})
+			b := s.Block(1, c.size)
+			s.Publish(0, b)
+			s.Run(2 * time.Second)
+			r, did := s.Result(b, everybody), total(s)
+			require.Zero(t, r.Missing)
+			require.LessOrEqual(t, r.All, c.within)
+			require.Equal(t, c.pieces, did.Pieces/49)
+			require.Zero(t, did.Wants)
+			require.Zero(t, did.Duplicates)
+		})
+	}
+}
+
+// TestRoundTripIsMeasuredAgain: what was measured while a peer was busy does not last; a round trip that has become longer is
+// believed step by step.
+func TestRoundTripIsMeasuredAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMesh(t, 2, simtest.Link{Latency: 10 * time.Millisecond, BitsPerSecond: 100e6})
+		a, b := m.nodes[0].carrier, m.nodes[1].host.ID()
+		rtt := func(id peer.ID) time.Duration {
+			d, ok := a.RoundTrip(id)
+			require.True(t, ok)
+			return d
+		}
+		require.InDelta(t, 20, rtt(b).Milliseconds(), 2)
+		a.SetRoundTrip(b, time.Second)
+		time.Sleep(15 * time.Second)
+		require.InDelta(t, 20, rtt(b).Milliseconds(), 2)
+		a.SetRoundTrip(b, 4*time.Millisecond)
+		for range 3 {
+			time.Sleep(7 * time.Minute)
+		}
+		require.Greater(t, rtt(b), 8*time.Millisecond)
+		require.Less(t, rtt(b), 22*time.Millisecond)
+	})
+}
