@@ -20,6 +20,7 @@ const (
 	LingerBytes, Linger, QueueBytes                 = lingerBytes, linger, queueBytes
 	DirectBytes, IntroduceAbove                     = directBytes, introduceAbove
 	IntroduceBig, BigBody                           = introduceBig, bigBody
+	DirectBytesNear, NearRTT                        = directBytesNear, nearRTT
 	Work, WorkBurst, OrgWork, OrgWorkBurst          = work, workBurst, orgWork, orgWorkBurst
 	LongFrame                                       = longFrame
 )

@@ -324,13 +324,24 @@ func TestQueueAtTheLimit(t *testing.T) {
 	require.Len(t, got, int(number)-1)
 }
 
-// TestSmallBodiesGoToEverybody: up to directBytes the source sends a body to everybody itself, above over relays.
+// TestSmallBodiesGoToEverybody: up to directBytes the source sends a body to everybody itself, above over relays; among members
+// within nearRTT it is directBytesNear.
 func TestSmallBodiesGoToEverybody(t *testing.T) {
 	for _, c := range []struct {
 		size int
+		rtt  time.Duration
 		mode relay.Mode
-	}{{relay.DirectBytes / 4, relay.Final}, {relay.DirectBytes/4 + 1, relay.Relay}} {
-		p, b := play(t, of("a", "b", "c", "d")...), newBlock(1, c.size, "me")
+	}{
+		{relay.DirectBytes / 4, relay.NearRTT + 1, relay.Final},
+		{relay.DirectBytes/4 + 1, relay.NearRTT + 1, relay.Relay},
+		{relay.DirectBytesNear / 4, relay.NearRTT, relay.Final},
+		{relay.DirectBytesNear/4 + 1, relay.NearRTT, relay.Relay},
+	} {
+		members := of("a", "b", "c", "d")
+		for i := range members {
+			members[i].RTT = c.rtt
+		}
+		p, b := play(t, members...), newBlock(1, c.size, "me")
 		p.Publish(p.now, b.Announcement, b.body, b.tree)
 		for _, f := range p.sent("a")[1:] {
 			require.Equal(t, c.mode, f.Mode, "%d bytes", c.size)
