@@ -43,7 +43,7 @@ type Config struct {
 	// Members is the expected number of members of the network; [Limits] and the connection manager follow from it.
 	Members int
 	// Degree is how many neighbours gossip keeps in the mesh of each topic, from [MinDegree] to [MaxDegree]; it may be one less
-	// or twice as many for a while. Zero: gossipsub's own, 6.
+	// or two more. Zero: 4.
 	Degree int
 	// UserAgent is told to every peer by identify. Empty: "weft".
 	UserAgent string

@@ -3,6 +3,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,6 +22,9 @@ const (
 	// gossipFloor is the score below which gossipsub neither tells a peer what messages there are nor hears of theirs.
 	gossipFloor = -10
 	strange     = 10 * gossipFloor
+	// seen is for how long pubsub knows a message again, and keeps accounts of who brought it. A repeated one is old to weft's
+	// validators whenever it comes, and is not passed on.
+	seen = 30 * time.Second
 )
 
 // newPubSub builds the guarded gossipsub of our own host. Messages carry no author and no signature of pubsub's: weft's
@@ -39,14 +43,13 @@ func newPubSub(ctx context.Context, h host.Host, g *Guard, cfg Config) (*pubsub.
 		pubsub.WithPeerExchange(false),
 		pubsub.WithSubscriptionFilter(weftOnly{}),
 		pubsub.WithPeerScore(scores(g)),
+		pubsub.WithSeenMessagesTTL(seen),
 	}
-	if cfg.Degree != 0 {
-		params, err := meshOf(cfg.Degree)
-		if err != nil {
-			return nil, err
-		}
-		ours = append(ours, pubsub.WithGossipSubParams(params))
+	params, err := meshOf(cmp.Or(cfg.Degree, defaultDegree))
+	if err != nil {
+		return nil, err
 	}
+	ours = append(ours, pubsub.WithGossipSubParams(params))
 	return pubsub.NewGossipSub(ctx, h, slices.Concat(ours, cfg.PubSubOptions, g.PubSubOptions())...)
 }
 
@@ -54,14 +57,27 @@ func newPubSub(ctx context.Context, h host.Host, g *Guard, cfg Config) (*pubsub.
 // fall into rings, with three hardly any do. MaxDegree is where a message costs its publisher what a full mesh would.
 const MinDegree, MaxDegree = 3, 64
 
-// meshOf are gossipsub's parameters for a degree, in the proportions of its defaults: from 5 to 12 around 6, of which 4 are
-// kept for their score and 2 because we dialed them (gossipsub v1.1, "Parameters").
+// defaultDegree is below gossipsub's 6: what goes over the topics are heartbeats, that come again, and announcements of which
+// most members have heard otherwise.
+const defaultDegree = 4
+
+// idle is what nobody needs to say: messages on our topics have a few KB at most, so that an IDONTWANT costs as much as it
+// spares, and a member without a neighbour for a second is offered what it missed by four others.
+const (
+	lazy          = 4
+	lazyShare     = 0.05
+	dontWantAbove = 16 << 10
+)
+
+// meshOf are gossipsub's parameters for a degree: one less to two more neighbours, of which two thirds are
+// kept for their score and a third because we dialed them (gossipsub v1.1, "Parameters"). Its default keeps up to twice as many.
 func meshOf(degree int) (pubsub.GossipSubParams, error) {
 	if degree < MinDegree || degree > MaxDegree {
 		return pubsub.GossipSubParams{}, fmt.Errorf("host: Config.Degree is %d, want %d to %d, or 0 for the default", degree, MinDegree, MaxDegree)
 	}
 	params := pubsub.DefaultGossipSubParams()
-	params.D, params.Dlo, params.Dhi = degree, degree-1, 2*degree
+	params.D, params.Dlo, params.Dhi = degree, degree-1, degree+2
+	params.Dlazy, params.GossipFactor, params.IDontWantMessageThreshold = lazy, lazyShare, dontWantAbove
 	params.Dscore, params.Dout = degree*2/3, min(degree/3, degree/2-1)
 	return params, nil
 }
@@ -81,6 +97,7 @@ func scores(g *Guard) (*pubsub.PeerScoreParams, *pubsub.PeerScoreThresholds) {
 		AppSpecificWeight: 1,
 		DecayInterval:     time.Second,
 		DecayToZero:       0.01,
+		SeenMsgTTL:        seen,
 	}
 	thresholds := &pubsub.PeerScoreThresholds{
 		SkipAtomicValidation: true,
