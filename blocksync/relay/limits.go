@@ -12,7 +12,7 @@ const (
 	// pieceMin and pieceMax bound a piece, in bytes. Below, frames cost more than they spare; above, the last one is late.
 	pieceMin, pieceMax = 1 << 10, 16 << 10
 	// nearRTT is the round trip to half of the members up to which they are near: bandwidth is plenty then, and what a block
-	// costs is the processor time of its frames (ADR 030). A relay gets piecesPerRelayNear pieces of at least pieceMinNear bytes
+	// costs is the processor time of its frames (ADR 031). A relay gets piecesPerRelayNear pieces of at least pieceMinNear bytes
 	// there, and the source sends up to directBytesNear itself.
 	nearRTT                                           = 5 * time.Millisecond
 	piecesPerRelayNear, pieceMinNear, directBytesNear = 1, 8 << 10, 1 << 20
