@@ -75,7 +75,9 @@ type disk struct {
 	*ledger.Ledger
 }
 
-func (d disk) Read(first, last uint64, buf []byte) ([][]byte, error) { return d.Ledger.Read(first, last, buf) }
+func (d disk) Read(first, last uint64, buf []byte) ([][]byte, error) {
+	return d.Ledger.Read(first, last, buf)
+}
 
 // diskChain is a chain of blocks of a size in a ledger on disk, and their bytes.
 func diskChain(b *testing.B, size int) (*chain, *ledger.Ledger, [][]byte) {
