@@ -106,6 +106,13 @@ func (n *node) body(number uint64) []byte {
 	return n.bodies[number]
 }
 
+// now reads what other goroutines write.
+func now[T any](n *node, read func() T) T {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return read()
+}
+
 func (n *node) time(number uint64) (time.Time, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -160,7 +167,11 @@ func (m *mesh) place(h host.Host, carrier *relay.Carrier) {
 			n.wanted[why] += leaves
 			n.mu.Unlock()
 		},
-		GiveUp: func(l relay.Lost) { n.lost = append(n.lost, l) },
+		GiveUp: func(l relay.Lost) {
+			n.mu.Lock()
+			n.lost = append(n.lost, l)
+			n.mu.Unlock()
+		},
 	})
 	m.nodes = append(m.nodes, n)
 }
