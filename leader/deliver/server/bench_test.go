@@ -79,6 +79,9 @@ func (d disk) Read(first, last uint64, buf []byte) ([][]byte, error) {
 	return d.Ledger.Read(first, last, buf)
 }
 
+// chainBytes is how long a chain is: more than caches hold, and more than a stream needs to get going, as when a peer catches up.
+const chainBytes = 40 << 20
+
 // diskChain is a chain of blocks of a size in a ledger on disk, and their bytes.
 func diskChain(b *testing.B, size int) (*chain, *ledger.Ledger, [][]byte) {
 	b.Helper()
@@ -89,7 +92,7 @@ func diskChain(b *testing.B, size int) (*chain, *ledger.Ledger, [][]byte) {
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, l.Close()) })
 	var raw [][]byte
-	for number := range uint64(256) {
+	for number := range uint64(chainBytes / size) {
 		data := make([]byte, size)
 		_, _ = rand.Read(data)
 		block := &common.Block{
