@@ -131,8 +131,11 @@ func FuzzPolicy(f *testing.F) {
 		for _, p := range e.GetIdentities() {
 			principals = append(principals, string(p.GetPrincipal()))
 		}
-		_, want := reference(e.GetRule(), principals, left)
 		rules := policy.MaxRules
-		require.Equal(t, want && withinLimits(e.GetRule(), 0, &rules), got)
+		want := withinLimits(e.GetRule(), 0, &rules)
+		if want { // what is beyond may name principals that there are not
+			_, want = reference(e.GetRule(), principals, left)
+		}
+		require.Equal(t, want, got)
 	})
 }
