@@ -20,6 +20,7 @@ type metrics struct {
 	expiry   *prometheus.GaugeVec
 	spread   *prometheus.HistogramVec
 	age      *prometheus.HistogramVec
+	flows    *prometheus.HistogramVec
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -27,19 +28,19 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		return nil, nil
 	}
 	s := meter.Set{Registerer: r}
-	histogram := func(name, help string) *prometheus.HistogramVec {
-		return meter.Add(&s, prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.005, 2, 14),
-		}, []string{"channel"}))
+	histogram := func(name, help, label string, buckets []float64) *prometheus.HistogramVec {
+		return meter.Add(&s, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{label}))
 	}
+	seconds := prometheus.ExponentialBuckets(0.005, 2, 14)
 	m := &metrics{
 		verdicts: s.Counter("weft_announcements_total", "Announcements judged, by the row of the verdict table that decided.", "channel", "reason"),
 		silent:   s.Counter("weft_announcements_skipped_total", "Blocks of our own source that were not announced because they came too fast.", "channel"),
 		drops:    s.Counter("weft_relay_dropped_total", "Frames of the relay that were dropped, by why: slow, gone, full, memory or late.", "channel", "reason"),
 		late:     s.Counter("weft_relay_wanted_total", "Leaves of blocks that were asked for, by why: overtaken, paused or silent.", "channel", "reason"),
 		expiry:   s.Gauge("weft_identity_expiry_timestamp_seconds", "When our own certificate expires, in seconds since 1970."),
-		spread:   histogram("weft_block_spread_seconds", "Time from the first announcement of a block, or from our own source, to its commit."),
-		age:      histogram("weft_block_age_seconds", "Time from the timestamp in a block's first transaction to its commit; announced blocks only."),
+		spread:   histogram("weft_block_spread_seconds", "Time from the first announcement of a block, or from our own source, to its commit.", "channel", seconds),
+		age:      histogram("weft_block_age_seconds", "Time from the timestamp in a block's first transaction to its commit; announced blocks only.", "channel", seconds),
+		flows:    histogram("weft_relay_neighbour_bytes_per_second", "Rate over five seconds of what the relay exchanged with a peer, if anything.", "direction", prometheus.ExponentialBuckets(1<<10, 4, 10)),
 	}
 	return m, s.Err()
 }
@@ -65,6 +66,19 @@ func (m *metrics) dropped(channel string, why relay.Drop, frames int) {
 func (m *metrics) wanted(channel string, why relay.Late, leaves int) {
 	if m != nil {
 		m.late.WithLabelValues(channel, string(why)).Add(float64(leaves))
+	}
+}
+
+// flowed hears what went from and to one peer in some time, in bytes per second.
+func (m *metrics) flowed(in, out float64) {
+	if m == nil {
+		return
+	}
+	if in > 0 {
+		m.flows.WithLabelValues("in").Observe(in)
+	}
+	if out > 0 {
+		m.flows.WithLabelValues("out").Observe(out)
 	}
 }
 

@@ -140,7 +140,7 @@ func (n *Node) build(ps *pubsub.PubSub) error {
 		Host: n.host, Bootstrap: n.bootstrap, Remembered: roster.Dials(n.recalled), Connected: n.ensure, Unreachable: n.unreachable, Joined: n.joined,
 		Log: n.logger("host"), Registerer: n.registerer,
 	})
-	n.carrier = relay.NewCarrier(relay.CarrierConfig{Host: n.host, Accounts: n.accounts, Speaks: n.speaks, Log: n.logger("relay")})
+	n.carrier = relay.NewCarrier(relay.CarrierConfig{Host: n.host, Accounts: n.accounts, Speaks: n.speaks, Sampled: n.counts.flowed, Log: n.logger("relay")})
 	n.org, err = newOrganization(n)
 	return err
 }
@@ -229,6 +229,12 @@ func (n *Node) MSPID() string { return n.identity().MSP.ID() }
 
 // Expires is when the node's certificate does.
 func (n *Node) Expires() time.Time { return n.signer().ExpiresAt() }
+
+// Flow is how fast blocks are relayed from and to a peer.
+type Flow = relay.Flow
+
+// Flows are the peers that blocks are relayed from or to. It does not wait.
+func (n *Node) Flows() map[peer.ID]Flow { return n.carrier.Flows() }
 
 // Channels are the channels that the node is in, sorted by ID.
 func (n *Node) Channels() []*Channel {

@@ -23,7 +23,9 @@ type CarrierConfig struct {
 	Speaks func(peer.ID) bool
 	// Accounts are those of the host's other servers; nil: every peer counts for itself.
 	Accounts *stream.Accounts
-	Log      *slog.Logger
+	// Sampled, if set, hears every five seconds what went from and to each peer in that time, in bytes per second.
+	Sampled func(in, out float64)
+	Log     *slog.Logger
 }
 
 // Carrier carries the frames of all channels of a host. To every peer that a channel relays to it keeps two streams open,
@@ -43,6 +45,7 @@ type Carrier struct {
 	refusals map[peer.ID]int // since there were streams
 	channels []*Channel      // replaced, not changed
 	peers    map[peer.ID]*neighbour
+	flows    map[peer.ID]*flow
 }
 
 // NewCarrier makes a carrier; Run runs it.
@@ -52,7 +55,7 @@ func NewCarrier(c CarrierConfig) *Carrier {
 	}
 	return &Carrier{
 		CarrierConfig: c, changed: make(chan struct{}, 1), rates: stream.NewRates(work, workBurst, orgWork, orgWorkBurst),
-		peers: map[peer.ID]*neighbour{}, refusals: map[peer.ID]int{},
+		peers: map[peer.ID]*neighbour{}, refusals: map[peer.ID]int{}, flows: map[peer.ID]*flow{},
 	}
 }
 
@@ -73,8 +76,9 @@ func (c *Carrier) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// keep opens streams to those who are to have some.
+// keep opens streams to those who are to have some, and sees what goes over them.
 func (c *Carrier) keep(ctx context.Context, writers *sync.WaitGroup) {
+	sampled := time.Now()
 	ticker := time.NewTicker(lookAgain)
 	defer ticker.Stop()
 	for {
@@ -85,7 +89,8 @@ func (c *Carrier) keep(ctx context.Context, writers *sync.WaitGroup) {
 		case <-ctx.Done():
 			return
 		case <-c.changed:
-		case <-ticker.C:
+		case now := <-ticker.C:
+			sampled = c.sample(sampled, now)
 		}
 	}
 }

@@ -50,21 +50,14 @@ func (i inlet) Reserve(bytes int) (func(), error) { return i.reserve(bytes) }
 // serve reads a peer's stream until it ends.
 func (c *Carrier) serve(ctx context.Context, s *stream.Stream) error {
 	raw, from := s.Raw(), s.Remote()
-	r := newFrameReader(inlet{raw, s.Reserve})
-	defer func() { r.release() }()
-	if err := raw.SetReadDeadline(time.Now().Add(helloTime)); err != nil {
-		return err
-	}
-	kind, err := r.ReadByte()
-	if err != nil {
+	kind, err := greet(raw)
+	if err != nil || kind == echoStream {
 		return noEnd(err)
 	}
-	if _, err := raw.Write([]byte{1}); err != nil || class(kind) == echoStream {
-		return err
-	}
-	if err := raw.SetReadDeadline(time.Time{}); err != nil {
-		return err
-	}
+	flow, closed := c.flow(from)
+	defer closed()
+	r := newFrameReader(inlet{counted{raw, flow}, s.Reserve})
+	defer func() { r.release() }()
 	owner := c.Accounts.Owner(from)
 	for {
 		scope, f, err := r.frame()
@@ -81,6 +74,21 @@ func (c *Carrier) serve(ctx context.Context, s *stream.Stream) error {
 			return errUnheard
 		}
 	}
+}
+
+// greet answers a new stream, and reads what it is for.
+func greet(s network.Stream) (class, error) {
+	if err := s.SetReadDeadline(time.Now().Add(helloTime)); err != nil {
+		return 0, err
+	}
+	var kind [1]byte
+	if _, err := io.ReadFull(s, kind[:]); err != nil {
+		return 0, err
+	}
+	if _, err := s.Write([]byte{1}); err != nil {
+		return 0, err
+	}
+	return class(kind[0]), s.SetReadDeadline(time.Time{})
 }
 
 // errUnheard ends a stream of a peer that is not listened to any more.

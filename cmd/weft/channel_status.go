@@ -118,9 +118,10 @@ func describeSource(s *admin.Source) string {
 // showPeers prints a line for each peer.
 func showPeers(out io.Writer, peers []admin.Peer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PEER\tMSP\tCERTIFICATE\tSTATE\tSEEN\tCHANNELS\tADDRESSES")
+	fmt.Fprintln(w, "PEER\tMSP\tCERTIFICATE\tSTATE\tSEEN\tIN\tOUT\tCHANNELS\tADDRESSES")
 	for _, p := range peers {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, cmp.Or(p.MSPID, none), validity(p.Expires, time.Now()), peerState(p), seen(p), memberships(p), cmp.Or(strings.Join(p.Addresses, " "), none))
+		in, out := flow(p.Flow)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, cmp.Or(p.MSPID, none), validity(p.Expires, time.Now()), peerState(p), seen(p), in, out, memberships(p), cmp.Or(strings.Join(p.Addresses, " "), none))
 	}
 	return w.Flush()
 }
@@ -158,6 +159,27 @@ func seen(p admin.Peer) string {
 		return none
 	}
 	return p.LastSeen.UTC().Format(time.RFC3339)
+}
+
+// flow is what is relayed from and to a peer.
+func flow(f *admin.Flow) (in, out string) {
+	if f == nil {
+		return none, none
+	}
+	return perSecond(f.In), perSecond(f.Out)
+}
+
+// perSecond is a rate of bytes.
+func perSecond(bytes float64) string {
+	for _, unit := range []struct {
+		name string
+		size float64
+	}{{"MB", 1e6}, {"KB", 1e3}} {
+		if bytes >= unit.size {
+			return fmt.Sprintf("%.1f %s/s", bytes/unit.size, unit.name)
+		}
+	}
+	return fmt.Sprintf("%.0f B/s", bytes)
 }
 
 // memberships are channels with the heights that a peer claims; a star marks a leader.

@@ -61,7 +61,7 @@ func TestEveryVerb(t *testing.T) {
 	var s admin.Status
 	require.NoError(t, json.Unmarshal([]byte(succeed(t, "channel", "status", "-c", "orders", "--output", "json")), &s))
 	require.Equal(t, block.HeaderHash(newest.Header), s.CurrentBlockHash)
-	require.Regexp(t, `^PEER +MSP +CERTIFICATE +STATE +SEEN +CHANNELS +ADDRESSES\n12D3\w+ +Org1MSP +\d{4}-\d\d-\d\d +this node +- +orders:6\* +-\n$`, succeed(t, "peers"))
+	require.Regexp(t, `^PEER +MSP +CERTIFICATE +STATE +SEEN +IN +OUT +CHANNELS +ADDRESSES\n12D3\w+ +Org1MSP +\d{4}-\d\d-\d\d +this node +- +- +- +orders:6\* +-\n$`, succeed(t, "peers"))
 	require.Regexp(t, `^{"peers":\[{"id":"12D3\w+","mspid":"Org1MSP","certificateExpires":"\d{4}-.*Z","self":true,`, succeed(t, "peers", "--output", "json"))
 	require.Contains(t, succeed(t, "version", "--node"), "MSP ID: Org1MSP\n")
 

@@ -18,7 +18,7 @@ type peerList struct {
 func newPeers() *cobra.Command {
 	return newAsking("peers", "List the peers that the node knows",
 		`List the node itself, the members of its channels that it has heard of, and whoever else is connected, with the day on which
-their certificates expire. For each channel of a peer there is
+their certificates expire, and how fast blocks are relayed from and to them. For each channel of a peer there is
 the height that it claims; a star marks who pulls from the ordering service for its organization.`, cobra.NoArgs,
 		func(c *cobra.Command, node *admin.Client, _ []string) (peerList, error) {
 			peers, err := node.Peers(c.Context())

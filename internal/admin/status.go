@@ -76,7 +76,16 @@ type Peer struct {
 	Alive     bool         `json:"alive"` // heard of lately
 	Connected bool         `json:"connected"`
 	LastSeen  time.Time    `json:"lastSeen,omitzero"`
+	Flow      *Flow        `json:"flow,omitempty"` // nil when no blocks are relayed from or to it
 	Channels  []Membership `json:"channels,omitempty"`
+}
+
+// Flow is what the relay receives from a peer and sends it, all channels together.
+type Flow struct {
+	In       float64 `json:"inPerSecond"`  // bytes, of the last seconds
+	Out      float64 `json:"outPerSecond"` // the same
+	Received uint64  `json:"received"`     // bytes since the streams were opened
+	Sent     uint64  `json:"sent"`         // the same
 }
 
 // Membership is what a peer says about its copy of a channel.

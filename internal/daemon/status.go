@@ -40,8 +40,11 @@ func (c *channels) status(id string, e entry) admin.Status {
 	if leader, ok := e.channel.Leader(); ok {
 		s.Leader = leader.String()
 	}
+	flows := c.daemon.node.Flows()
 	for _, m := range e.channel.Members() {
-		s.Peers = append(s.Peers, c.daemon.describe(id, m))
+		p := c.daemon.describe(id, m)
+		p.Flow = flow(flows, m.ID)
+		s.Peers = append(s.Peers, p)
 	}
 	return s
 }
@@ -81,6 +84,14 @@ func times(t weft.Times) admin.Times {
 	return admin.Times{Median: ms(t.Median), Worst: ms(t.Worst)}
 }
 
+func flow(all map[peer.ID]weft.Flow, id peer.ID) *admin.Flow {
+	f, ok := all[id]
+	if !ok {
+		return nil
+	}
+	return &admin.Flow{In: f.InRate, Out: f.OutRate, Received: f.In, Sent: f.Out}
+}
+
 func source(s leader.Status) *admin.Source {
 	out := &admin.Source{State: s.State.String(), Since: s.Since, Endpoint: s.Endpoint, Failures: s.Failures, Blocks: s.Blocks}
 	if s.LastErr != nil {
@@ -117,10 +128,11 @@ func (d *Daemon) self() admin.Peer {
 
 // peers are this node, and then the members of all channels and whoever else is connected, sorted by ID.
 func (d *Daemon) peers() []admin.Peer {
-	by := map[string]admin.Peer{}
+	by, flows := map[string]admin.Peer{}, d.node.Flows()
 	for _, c := range d.node.Channels() {
 		for _, m := range c.Members() {
 			p := d.describe(c.ID(), m)
+			p.Flow = flow(flows, m.ID)
 			if known, ok := by[p.ID]; ok {
 				p = merge(known, p)
 			}
