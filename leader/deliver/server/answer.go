@@ -61,7 +61,7 @@ func (s *Server) follow(ctx context.Context, w *writer, f form, r *reader, chain
 	if err != nil {
 		return err
 	}
-	return (&course{server: s, writer: w, form: f, reader: r, chain: chain, want: want, room: minRoom}).run(ctx)
+	return (&course{server: s, writer: w, form: f, reader: r, chain: chain, want: want, room: oneRoom}).run(ctx)
 }
 
 func leaderless() error { return Refuse(common.Status_SERVICE_UNAVAILABLE, "no leader") }

@@ -11,18 +11,26 @@ import (
 )
 
 const (
-	// minRoom is room for four blocks of 16 KB, maxRoom for the biggest block that is read into a buffer, in bytes.
-	minRoom, maxRoom = 72 << 10, 4 << 20
+	// oneRoom, in bytes, is for a stream that gets blocks as they come, and for the first that another one gets.
+	oneRoom = 72 << 10
+	// manyRoom is for a stream that catches up. Reads of so much keep reading and sending apart: with less, both take turns on one core.
+	manyRoom = 512 << 10
+	// maxRoom is for the biggest block that is read into a buffer.
+	maxRoom = 4 << 20
 	// frame is the room that a ledger needs beside the block.
 	frame = 64
 )
 
-// roomFor returns the room that a stream wants for the next blocks after one of a size.
-func roomFor(size int) int {
-	if size += frame + size/8; size > minRoom && size <= maxRoom {
-		return size
+// roomFor returns the room that a stream wants for the next block, or many, after one of a size.
+func roomFor(size int, many bool) int {
+	room := oneRoom
+	if many {
+		room = manyRoom
 	}
-	return minRoom
+	if size += frame + size/8; size <= maxRoom {
+		return max(room, size)
+	}
+	return room
 }
 
 // buffers are memory for blocks that are read and sent. The zero value is ready.

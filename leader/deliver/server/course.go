@@ -87,6 +87,7 @@ func (c *course) send(ctx context.Context, first, last uint64) (sent uint64, err
 	}
 	buf.left.Store(int32(len(blocks)))
 	messages, size, damaged := c.shape(first, blocks, buf)
+	c.room = roomFor(size/max(1, len(messages)), first+uint64(len(messages)) <= last)
 	if err := c.writer.send(ctx, size, messages...); err != nil {
 		return 0, err
 	}
@@ -96,7 +97,6 @@ func (c *course) send(ctx context.Context, first, last uint64) (sent uint64, err
 
 // shape makes the messages with blocks that were read, up to the first one that is damaged, and returns how big the blocks are.
 func (c *course) shape(first uint64, blocks [][]byte, buf *buffer) (messages []any, size int, err error) {
-	c.room = minRoom
 	for i, raw := range blocks {
 		number := first + uint64(i)
 		message, err := c.form.shape(item{channel: c.reader.channel, number: number, raw: raw, headers: c.want.headers, buffer: buf})
@@ -106,7 +106,6 @@ func (c *course) shape(first uint64, blocks [][]byte, buf *buffer) (messages []a
 		}
 		messages = append(messages, message)
 		size += len(raw)
-		c.room = max(c.room, roomFor(len(raw)))
 	}
 	return messages, size, nil
 }

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// queue is how many reads of small blocks wait, so that handler and sender do not wait for each other. A read of more than minRoom bytes
-// takes the whole queue, so that no more than one big block waits.
-const queue = 3
+// queue is how many reads wait, so that handler and sender do not wait for each other. A read of more than manyRoom bytes takes the whole
+// queue, so that no more than one big block waits.
+const queue = 2
 
 // writer sends the messages of one stream, so that its handler reads the next blocks meanwhile, and can leave a client that does not read:
 // when the handler returns, gRPC ends the send that hangs.
@@ -43,7 +43,7 @@ func (s *Server) newWriter(st stream) *writer {
 func (w *writer) send(ctx context.Context, size int, messages ...any) error {
 	w.limit(size)
 	err := w.put(ctx, messages)
-	for i := 1; i < queue && size > minRoom && err == nil; i++ {
+	for i := 1; i < queue && size > manyRoom && err == nil; i++ {
 		err = w.put(ctx, nil)
 	}
 	return err
