@@ -14,6 +14,7 @@ package simtest
 
 import (
 	"cmp"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -65,7 +66,8 @@ func New(t testing.TB, link Link) *Net {
 	t.Helper()
 	n := &Net{Seed: Seed(t), plain: link, links: map[int]Link{}, side: map[int]int{}, dead: map[int]bool{}}
 	n.rand = rand.New(rand.NewPCG(n.Seed, 1))
-	n.sim = &simnet.Simnet{LatencyFunc: n.latency}
+	// Packets to hosts that are closed are part of most tests; their log lines would hide what matters when one fails.
+	n.sim = &simnet.Simnet{LatencyFunc: n.latency, Logger: slog.New(slog.DiscardHandler)}
 	n.sim.Start()
 	t.Cleanup(n.sim.Close)
 	return n
