@@ -17,24 +17,32 @@ import (
 // A stock peer whose only source is a weft node commits what a stock orderer orders: transactions and configurations that come through
 // the weft node's Broadcast, and those that its own gateway sends. It comes back when the weft node does.
 func TestStockPeerDrawsFromWeft(t *testing.T) {
-	for name, mutual := range map[string]bool{"TLS": false, "mutual TLS": true} {
-		t.Run(name, func(t *testing.T) { drawFromWeft(t, mutual) })
+	for name, c := range map[string]struct {
+		consensus string
+		ready     string // what each orderer says
+		mutual    bool
+	}{
+		"TLS":        {consensus: devnet.Raft, ready: "Start accepting requests as Raft leader"},
+		"mutual TLS": {consensus: devnet.Raft, ready: "Start accepting requests as Raft leader", mutual: true},
+		"BFT":        {consensus: devnet.BFT, ready: "Starting view with number 0"},
+	} {
+		t.Run(name, func(t *testing.T) { drawFromWeft(t, c.consensus, c.ready, c.mutual) })
 	}
 }
 
-func drawFromWeft(t *testing.T, mutual bool) {
-	n := newNetwork(t)
+func drawFromWeft(t *testing.T, consensus, ready string, mutual bool) {
+	n := newNetwork(t, consensus)
 	if mutual {
 		n.certificate = orderertest.ClientTLS(t, n.org)
 	}
-	n.startOrderer(t)
+	n.startOrderers(t, ready)
 	stop := n.startWeft(t)
 	n.startPeer(t)
 	n.joinPeer(t)
 
 	n.broadcast(t, n.transaction(t))
 	n.peerHas(t, 1)
-	require.Contains(t, n.peer.log.String(), "orderer-address="+n.weftAddress, "the peer draws from weft")
+	require.Regexp(t, "orderer-address="+n.one(func(o *ordererNode) string { return o.weft }), n.peer.log.String(), "the peer draws from weft")
 
 	n.broadcast(t, n.configUpdate(t, devnet.SetAnchors("Org1", "127.0.0.1:7051")))
 	n.peerHas(t, 2)
@@ -46,7 +54,7 @@ func drawFromWeft(t *testing.T, mutual bool) {
 	n.broadcast(t, n.transaction(t))
 	n.peerHas(t, 4)
 	require.NotContains(t, n.peer.log.String(), "could not be verified")
-	require.NotContains(t, n.peer.log.String(), "orderer-address="+n.ordererAddress, "it has no other source")
+	require.NotRegexp(t, "orderer-address="+n.one(func(o *ordererNode) string { return o.address }), n.peer.log.String(), "it has no other source")
 	t.Logf("the peer's view of its source:\n%s", n.peer.log.lines("peer.blocksprovider"))
 }
 

@@ -5,16 +5,13 @@
 package fabric_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"mime/multipart"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -42,40 +39,35 @@ import (
 
 const channel = "mychannel"
 
-// network is a channel of one organization: a stock orderer, a weft node and a stock peer, all on loopback.
+// network is a channel of one organization: stock orderers, a weft node and a stock peer, all on loopback.
 type network struct {
-	dir            string
-	ordering, org  *devnet.Org
-	client, admin  *devnet.Node
-	genesis        *common.Block
-	genesisFile    string
-	ordererAddress string // of the channel configuration
-	weftAddress    string // where the peer goes in its place
-	peerAddress    string
-	peer           process
-	adminMSP       string
-	certificate    *tls.Certificate // of clients; nil: the stock peer does without client certificates, as client and as server
+	dir           string
+	ordering, org *devnet.Org
+	client, admin *devnet.Node
+	genesis       *common.Block
+	genesisFile   string
+	orderers      []*ordererNode
+	peerAddress   string
+	peer          process
+	adminMSP      string
+	certificate   *tls.Certificate // of clients; nil: the stock peer does without client certificates, as client and as server
 }
 
-func newNetwork(t *testing.T) *network {
+// newNetwork has one orderer with raft, and four with BFT.
+func newNetwork(t *testing.T, consensus string) *network {
 	t.Helper()
 	stock(t, "peer")
 	dir, err := os.MkdirTemp("", "weft") // short: a socket lies in it
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	n := &network{
-		dir: dir, ordering: orderertest.Org(t, "Orderer"), org: orderertest.Org(t, "Org1"),
-		ordererAddress: freeAddress(t), weftAddress: freeAddress(t), peerAddress: freeAddress(t),
+		dir: dir, ordering: orderertest.Org(t, "Orderer"), org: orderertest.Org(t, "Org1"), peerAddress: freeAddress(t),
 	}
 	n.client, n.admin = orderertest.Enroll(t, n.org, "User1", devnet.Client), orderertest.Enroll(t, n.org, "Admin", devnet.Admin)
 	n.adminMSP = filepath.Join(dir, "admin", "msp")
 	require.NoError(t, n.admin.WriteMSP(n.adminMSP))
-	cert := n.tls(t, n.ordering, "orderer")
-	node := orderertest.Enroll(t, n.ordering, "orderer0", devnet.Orderer)
-	require.NoError(t, node.WriteMSP(filepath.Join(dir, "orderer", "msp")))
 	n.genesis, err = devnet.Genesis(devnet.Channel{
-		ID: channel, Orgs: []*devnet.Org{n.org}, BatchTimeout: 100 * time.Millisecond,
-		Orderers: []devnet.OrderingNode{{Org: n.ordering, Address: n.ordererAddress, TLSCert: cert, Identity: node.CertPEM()}},
+		ID: channel, Orgs: []*devnet.Org{n.org}, BatchTimeout: 100 * time.Millisecond, Consensus: consensus, Orderers: n.enrollOrderers(t, consensus),
 	}, time.Now())
 	require.NoError(t, err)
 	raw, err := proto.Marshal(n.genesis)
@@ -111,62 +103,6 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// startOrderer starts a stock orderer and has it join the channel.
-func (n *network) startOrderer(t *testing.T) {
-	t.Helper()
-	home, adminAddress := filepath.Join(n.dir, "orderer"), freeAddress(t)
-	_, port, err := net.SplitHostPort(n.ordererAddress)
-	require.NoError(t, err)
-	n.write(t, "orderer/orderer.yaml", fmt.Appendf(nil, ordererYAML, port, n.ordering.MSPID, adminAddress))
-	o := start(t, stock(t, "orderer"), home, []string{"FABRIC_CFG_PATH=" + home})
-	o.log.await(t, "Beginning to serve requests")
-	n.joinOrderer(t, adminAddress)
-	o.log.await(t, "Start accepting requests as Raft leader")
-}
-
-// ordererYAML is what a stock orderer needs; it runs in the folder of this file.
-const ordererYAML = `
-General:
-  ListenAddress: 127.0.0.1
-  ListenPort: %s
-  LocalMSPID: %s
-  LocalMSPDir: msp
-  BootstrapMethod: none
-  TLS: {Enabled: true, PrivateKey: tls/server.key, Certificate: tls/server.crt, RootCAs: [tls/ca.crt]}
-  Cluster: {ClientCertificate: tls/server.crt, ClientPrivateKey: tls/server.key}
-  BCCSP: {Default: SW, SW: {Hash: SHA2, Security: 256}}
-FileLedger: {Location: ledger}
-ChannelParticipation: {Enabled: true, MaxRequestBodySize: 1 MB}
-Admin:
-  ListenAddress: %s
-  TLS: {Enabled: true, PrivateKey: tls/server.key, Certificate: tls/server.crt, ClientAuthRequired: true, ClientRootCAs: [tls/ca.crt]}
-Consensus: {WALDir: wal, SnapDir: snap}
-Operations: {ListenAddress: "127.0.0.1:0"}
-Metrics: {Provider: disabled}
-`
-
-// joinOrderer does what osnadmin channel join does.
-func (n *network) joinOrderer(t *testing.T, address string) {
-	t.Helper()
-	raw, err := os.ReadFile(n.genesisFile)
-	require.NoError(t, err)
-	body := &bytes.Buffer{}
-	form := multipart.NewWriter(body)
-	part, err := form.CreateFormFile("config-block", "config.block")
-	require.NoError(t, err)
-	_, err = part.Write(raw)
-	require.NoError(t, err)
-	require.NoError(t, form.Close())
-	conf := trusting(t, n.ordering)
-	conf.Certificates = []tls.Certificate{*orderertest.ClientTLS(t, n.ordering)}
-	client := http.Client{Transport: &http.Transport{TLSClientConfig: conf}}
-	defer client.CloseIdleConnections()
-	answer, err := client.Post("https://"+address+"/participation/v1/channels", form.FormDataContentType(), body)
-	require.NoError(t, err)
-	defer answer.Body.Close()
-	require.Equal(t, http.StatusCreated, answer.StatusCode)
-}
-
 func trusting(t *testing.T, org *devnet.Org) *tls.Config {
 	t.Helper()
 	roots := x509.NewCertPool()
@@ -174,7 +110,7 @@ func trusting(t *testing.T, org *devnet.Org) *tls.Config {
 	return &tls.Config{RootCAs: roots}
 }
 
-// startWeft runs a weft node that stands for the orderer.
+// startWeft runs a weft node that stands for the orderers.
 func (n *network) startWeft(t *testing.T) (stop func()) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(n.dir, "weft")); err != nil {
@@ -185,8 +121,8 @@ peer: {localMspId: %s, fileSystemPath: data, gossip: {orgLeader: true, useLeader
 weft:
   listenAddresses: [/ip4/127.0.0.1/tcp/0]
   operations: {listenAddress: "127.0.0.1:0"}
-  deliver: {listeners: [{listen: "%s", orderer: "%s"}]}
-`, n.org.MSPID, n.weftAddress, n.ordererAddress))
+  deliver: {listeners: [%s]}
+`, n.org.MSPID, n.each(func(o *ordererNode) string { return fmt.Sprintf(`{listen: "%s", orderer: "%s"}`, o.weft, o.address) })))
 		require.NoError(t, os.MkdirAll(filepath.Join(n.dir, "weft", "data"), 0o700))
 	}
 	core, err := coreyaml.Load(coreyaml.Options{Dir: filepath.Join(n.dir, "weft")})
@@ -214,7 +150,9 @@ func (n *network) startPeer(t *testing.T) {
 	require.NoError(t, orderertest.Enroll(t, n.org, "peer0", devnet.Peer).WriteMSP(home+"/msp"))
 	n.tls(t, n.org, "peer")
 	n.write(t, "peer/core.yaml", fmt.Appendf(nil, peerYAML, n.org.MSPID, n.peerAddress, n.peerAddress, freeAddress(t), n.peerAddress,
-		n.ordererAddress, n.weftAddress, n.dir+"/weft/tls/ca.crt", home+"/snapshots"))
+		n.each(func(o *ordererNode) string {
+			return fmt.Sprintf(`{from: "%s", to: "%s", caCertsFile: "%s"}`, o.address, o.weft, n.dir+"/weft/tls/ca.crt")
+		}), home+"/snapshots"))
 	n.peer = start(t, stock(t, "peer"), home, n.peerEnv(), "node", "start")
 	n.peer.log.await(t, "Started peer with ID")
 }
@@ -245,7 +183,7 @@ peer:
   gossip: {bootstrap: "%s", orgLeader: true, useLeaderElection: false, state: {enabled: false}}
   deliveryclient:
     reConnectBackoffThreshold: 2s
-    addressOverrides: [{from: "%s", to: "%s", caCertsFile: "%s"}]
+    addressOverrides: [%s]
   discovery: {enabled: true, authCacheEnabled: true, authCacheMaxSize: 1000, authCachePurgeRetentionRatio: 0.75}
   handlers:
     authFilters: [{name: DefaultAuth}, {name: ExpirationCheck}]
@@ -311,15 +249,17 @@ func (n *network) dial(t *testing.T, address string) *grpc.ClientConn {
 	return conn
 }
 
-// broadcast sends an envelope to the weft node as if it were the orderer.
+// broadcast sends an envelope to the weft node as if it were each of the orderers.
 func (n *network) broadcast(t *testing.T, e *common.Envelope) {
 	t.Helper()
-	stream, err := orderer.NewAtomicBroadcastClient(n.dial(t, n.weftAddress)).Broadcast(t.Context(), grpc.WaitForReady(true))
-	require.NoError(t, err)
-	require.NoError(t, stream.Send(e))
-	answer, err := stream.Recv()
-	require.NoError(t, err)
-	require.Equal(t, common.Status_SUCCESS, answer.GetStatus(), answer.GetInfo())
+	for _, o := range n.orderers {
+		stream, err := orderer.NewAtomicBroadcastClient(n.dial(t, o.weft)).Broadcast(t.Context(), grpc.WaitForReady(true))
+		require.NoError(t, err)
+		require.NoError(t, stream.Send(e))
+		answer, err := stream.Recv()
+		require.NoError(t, err)
+		require.Equal(t, common.Status_SUCCESS, answer.GetStatus(), answer.GetInfo())
+	}
 }
 
 // submitThroughGateway has the stock peer send an envelope to what it takes for its orderer.
@@ -340,7 +280,7 @@ func (n *network) submitThroughGateway(t *testing.T, e *common.Envelope) {
 // peerHas waits until the stock peer has committed a block, and checks that it is the weft node's.
 func (n *network) peerHas(t *testing.T, number uint64) {
 	t.Helper()
-	theirs, ours := n.fetch(t, n.peerAddress, number), n.fetch(t, n.weftAddress, number)
+	theirs, ours := n.fetch(t, n.peerAddress, number), n.fetch(t, n.orderers[0].weft, number)
 	require.True(t, proto.Equal(ours.GetHeader(), theirs.GetHeader()))
 	require.True(t, proto.Equal(ours.GetData(), theirs.GetData()))
 }
