@@ -118,8 +118,8 @@ func (o *outbox) send(ctx context.Context, h host.Host, id peer.ID, allow func(p
 	}
 }
 
-// errNotAllowed ends a push to a peer that may not hear the topic any more.
-var errNotAllowed = errors.New("topics: peer is not allowed on the topic any more")
+// errNotAllowed ends a push to a peer that may not hear the topic any more, and one of a peer that may not speak on it.
+var errNotAllowed = errors.New("topics: peer is not allowed on the topic")
 
 // push sends one message to a peer that we are connected to. Permission is asked for when the stream is there: whoever takes
 // it away later resets the streams that there are.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/internal/stream"
 	"github.com/weft-p2p/weft/topics/pb"
@@ -62,7 +63,11 @@ func (s *PushServer) handle(_ context.Context, st *stream.Stream) error {
 	if err := checkPush(&m); err != nil {
 		return err
 	}
-	if s.Allow(st.Remote(), m.Topic) && s.Judge(m.Topic, st.Remote(), m.Data) == Reject {
+	if !s.Allow(st.Remote(), m.Topic) {
+		st.Reset(network.StreamGated)
+		return errNotAllowed
+	}
+	if s.Judge(m.Topic, st.Remote(), m.Data) == Reject {
 		return errPushRejected
 	}
 	return nil

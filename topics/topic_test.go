@@ -321,9 +321,9 @@ func TestPushServer(t *testing.T) {
 		"rejected":             {&pb.Push{Topic: topicName, Data: []byte("a")}, topics.Reject, 1, "reset"},
 		"longest data":         {&pb.Push{Topic: topicName, Data: make([]byte, topics.MaxMessage)}, topics.Accept, 1, "EOF"},
 		"data one past it":     {&pb.Push{Topic: topicName, Data: make([]byte, topics.MaxMessage+1)}, topics.Accept, 0, "reset"},
-		"topic not allowed":    {&pb.Push{Topic: "/weft/1/other", Data: []byte("a")}, topics.Reject, 0, "EOF"},
+		"topic not allowed":    {&pb.Push{Topic: "/weft/1/other", Data: []byte("a")}, topics.Reject, 0, "code: 0x1008"},
 		"topic one past limit": {&pb.Push{Topic: string(make([]byte, topics.MaxTopic+1))}, topics.Accept, 0, "reset"},
-		"empty":                {&pb.Push{}, topics.Reject, 0, "EOF"},
+		"empty":                {&pb.Push{}, topics.Reject, 0, "code: 0x1008"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
