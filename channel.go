@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -290,10 +291,12 @@ func (c *Channel) membersChanged(changes []membership.Change) {
 			c.sync.Gone(change.Member.ID)
 		}
 	}
-	c.relay.Refresh()
-	c.node.carrier.Poke()
 	c.reconsider()
-	c.node.want()
+	if slices.ContainsFunc(changes, func(change membership.Change) bool { return change.Kind != membership.Advanced }) {
+		c.relay.Refresh()
+		c.node.carrier.Poke()
+		c.node.want()
+	}
 }
 
 // judgePushed gives the verdict on a message that came on a stream.

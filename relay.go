@@ -14,6 +14,7 @@ import (
 	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/membership"
+	"github.com/weft-p2p/weft/msp/channelconfig"
 	"github.com/weft-p2p/weft/topics"
 )
 
@@ -86,16 +87,18 @@ func (c *Channel) spreads(j topics.Judgement, sealed []byte) (relay.Announcement
 // relayed takes a body that the relay has brought. It reports false if the body is not that of the header: then its
 // announcers have lied about the root.
 func (c *Channel) relayed(b relay.Complete) bool {
-	data, err := topics.Open(b.Of.Header, b.Body)
-	if err != nil {
+	data, canonical := block.DecodeData(b.Body)
+	whole := &common.Block{Header: b.Of.Header, Data: data, Metadata: b.Of.Metadata}
+	if !canonical || block.Normalize(whole) != nil {
+		return false
+	}
+	examined := channelconfig.Examine(whole, c.sync.Position().Bundle)
+	if err := examined.Content(); err != nil {
 		c.node.log.Debug("false root", "channel", c.id, "number", b.Number, "announcers", b.Announcers, "err", err)
 		return false
 	}
-	whole := &common.Block{Header: b.Of.Header, Data: data, Metadata: b.Of.Metadata}
-	if block.Normalize(whole) != nil {
-		return false
-	}
-	c.sync.Offer(whole, b.From)
+	c.witness.Seen(whole.Header, b.Root, b.Size)
+	c.sync.OfferExamined(examined, b.From)
 	return true
 }
 

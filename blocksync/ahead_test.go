@@ -19,6 +19,7 @@ import (
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/internal/orderer/orderertest"
 	"github.com/weft-p2p/weft/msp"
+	"github.com/weft-p2p/weft/msp/channelconfig"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 )
@@ -104,7 +105,7 @@ func keys[V any](m map[string]V) func(yield func(string) bool) {
 
 // play brings the first block, all offers while that one is being stored, and at last the true blocks once more. It returns
 // what was committed and who was blamed for what, in order, and how many blocks were examined ahead.
-func (c *turns) play(t *testing.T, workers int, offers []offer) (transcript string, ahead int) {
+func (c *turns) play(t *testing.T, workers int, offers []offer, hand handing) (transcript string, ahead int) {
 	var events bytes.Buffer
 	store := &memory{blocks: c.Blocks[:1:1], gate: make(chan struct{})}
 	s, err := blocksync.New(blocksync.Config{
@@ -120,7 +121,7 @@ func (c *turns) play(t *testing.T, workers int, offers []offer) (transcript stri
 	s.Offer(c.Blocks[1], "first")
 	synctest.Wait()
 	for _, o := range offers {
-		s.Offer(o.Block, o.from)
+		hand(s, o)
 	}
 	synctest.Wait()
 	ahead = s.Examined()
@@ -139,6 +140,20 @@ func (c *turns) play(t *testing.T, workers int, offers []offer) (transcript stri
 	return events.String(), ahead
 }
 
+// handing is how what peers bring is handed over.
+type handing func(*blocksync.Sync, offer)
+
+func asItCame(s *blocksync.Sync, o offer) { s.Offer(o.Block, o.from) }
+
+func examined(s *blocksync.Sync, o offer) {
+	b := proto.CloneOf(o.Block)
+	if block.Normalize(b) != nil {
+		asItCame(s, o)
+		return
+	}
+	s.OfferExamined(channelconfig.Examine(b, s.Position().Bundle), o.from)
+}
+
 func untimed(_ []string, a slog.Attr) slog.Attr {
 	if a.Key == slog.TimeKey {
 		return slog.Attr{}
@@ -147,21 +162,23 @@ func untimed(_ []string, a slog.Attr) slog.Attr {
 }
 
 // Whatever comes in, and whatever a configuration block changes in between: the same blocks are stored, the same sources are
-// blamed for the same, in the same order, be the blocks examined ahead of their turn or not.
+// blamed for the same, in the same order, be the blocks examined ahead of their turn, before they are handed over or not.
 func TestParallelVerdictsAreTheSerialOnes(t *testing.T) {
-	examined := 0
+	ahead := 0
 	rapid.Check(t, func(r *rapid.T) {
 		c := drawTurns(t, r)
 		offers := c.offers(t, r, 2)
-		var serial, parallel string
+		var serial, parallel, before string
 		var none, some int
-		synctest.Test(t, func(t *testing.T) { serial, none = c.play(t, 0, offers) })
-		synctest.Test(t, func(t *testing.T) { parallel, some = c.play(t, 3, offers) })
+		synctest.Test(t, func(t *testing.T) { serial, none = c.play(t, 0, offers, asItCame) })
+		synctest.Test(t, func(t *testing.T) { parallel, some = c.play(t, 3, offers, asItCame) })
+		synctest.Test(t, func(t *testing.T) { before, _ = c.play(t, 0, offers, examined) })
 		require.Zero(r, none)
 		require.Equal(r, serial, parallel)
-		examined += some
+		require.Equal(r, serial, before)
+		ahead += some
 	})
-	require.Positive(t, examined, "nothing was examined ahead")
+	require.Positive(t, ahead, "nothing was examined ahead")
 }
 
 // idle runs a sync whose chain has grown to a height and that has nothing but the genesis block.

@@ -11,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/fair"
+	"github.com/weft-p2p/weft/msp/channelconfig"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -62,18 +63,23 @@ func (s *Sync) submit(c Candidate) (Outcome, <-chan struct{}, error) {
 
 // Offer hands over a block that a peer brought: that we asked for, or whose header has been verified. It never waits; what is
 // not stored can be fetched again.
-func (s *Sync) Offer(b *common.Block, from peer.ID) Outcome { return s.offer(b, from, false) }
+func (s *Sync) Offer(b *common.Block, from peer.ID) Outcome { return s.offer(b, from, false, nil) }
+
+// OfferExamined is Offer of a block that was examined, normalized as it is stored, so that the writer need not do it again.
+func (s *Sync) OfferExamined(e channelconfig.Examined, from peer.ID) Outcome {
+	return s.offer(e.Block(), from, false, examined(e))
+}
 
 // Park hands over a block that nobody asked for and that does not link to a header that we know, yet. It is tried at its
 // turn. What a peer has to park that has lied lately is not taken.
-func (s *Sync) Park(b *common.Block, from peer.ID) Outcome { return s.offer(b, from, true) }
+func (s *Sync) Park(b *common.Block, from peer.ID) Outcome { return s.offer(b, from, true, nil) }
 
-func (s *Sync) offer(b *common.Block, from peer.ID, parked bool) Outcome {
+func (s *Sync) offer(b *common.Block, from peer.ID, parked bool, e *examination) Outcome {
 	c, err := candidate(b, from)
 	if err != nil {
 		return Unusable
 	}
-	c.Parked, c.Owner = parked, s.ownerOf(from)
+	c.Parked, c.Owner, c.ahead = parked, s.ownerOf(from), e
 	outcome := s.store(c)
 	if outcome == Stale {
 		s.late(c)

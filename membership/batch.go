@@ -59,7 +59,7 @@ func (b *batch) take() []Change {
 // and went.
 func net(before netChange, then Kind) Kind {
 	switch {
-	case then == Updated:
+	case then == Advanced, then == Updated && before.Kind != Advanced:
 		return before.Kind
 	case before.isNew && (then == Left || then == Purged):
 		return None

@@ -37,6 +37,7 @@ const (
 	Joined               // a new member, alive
 	Returned             // it was dead and is alive again, or it was started again
 	Updated              // alive or dead as before, with another record, state or addresses
+	Advanced             // alive as before, and nothing is other than its blocks: ChannelState.Height and HeadHash
 	Died                 // silent for too long, or unreachable
 	Left                 // it said goodbye
 	Purged               // forgotten: dead for too long, refused, or displaced
@@ -50,7 +51,7 @@ const (
 )
 
 var kinds = [...]string{
-	"none", "joined", "returned", "updated", "died", "left", "purged",
+	"none", "joined", "returned", "updated", "advanced", "died", "left", "purged",
 	"refreshed", "equal", "older", "absent", "own", "full",
 }
 

@@ -71,7 +71,8 @@ func (e *entry) sighting(from Source) *sighting {
 func (e *entry) hear(at time.Time, from Source, h *Heartbeat, state ChannelState) Kind {
 	s, before, restarted := e.sighting(from), e.phase, e.restarted(h)
 	same := before != gone && !s.empty() && e.record.Digest() == h.Record.Digest() &&
-		e.state.equal(state) && equalAddrs(s.addrs, h.Addrs)
+		e.state.standing() == state.standing() && equalAddrs(s.addrs, h.Addrs)
+	moved := !e.state.equal(state)
 	e.refuted = (e.refuted || e.struck) && h.Record.Incarnation() == e.newest.incarnation
 	e.struck, e.suspect = false, false
 	e.setRecord(h.Record)
@@ -82,6 +83,8 @@ func (e *entry) hear(at time.Time, from Source, h *Heartbeat, state ChannelState
 		return Joined
 	case before == dead, restarted:
 		return Returned
+	case same && moved:
+		return Advanced
 	case same:
 		return Refreshed
 	}

@@ -62,6 +62,15 @@ func (s ChannelState) equal(o ChannelState) bool {
 		s.Leader == o.Leader && bytes.Equal(s.HeadHash, o.HeadHash)
 }
 
+// standing is what a state says besides the blocks that there are.
+func (s ChannelState) standing() standing { return standing{s.Scope, s.Config, s.Leader} }
+
+type standing struct {
+	scope  string
+	config uint64
+	leader bool
+}
+
 func (s ChannelState) clone() ChannelState {
 	s.HeadHash = bytes.Clone(s.HeadHash)
 	return s

@@ -41,7 +41,7 @@ type twins struct {
 
 func (r *report) add(now time.Time, changes []Change, living, known int) {
 	for _, c := range changes {
-		if c.Kind != Updated {
+		if c.Kind != Updated && c.Kind != Advanced {
 			r.seen.add(c)
 		}
 	}

@@ -103,7 +103,7 @@ func TestTrackerSettles(t *testing.T) {
 		}
 		synctest.Wait()
 		w.stop()
-		require.Equal(t, []string{"1s joined", "1.1s updated", "1.2s updated", "1.3s updated"}, w.events)
+		require.Equal(t, []string{"1s joined", "1.1s advanced", "1.2s advanced", "1.3s advanced"}, w.events)
 	})
 }
 

@@ -85,6 +85,7 @@ func TestNet(t *testing.T) {
 	const (
 		joined, returned, updated = membership.Joined, membership.Returned, membership.Updated
 		died, left, purged        = membership.Died, membership.Left, membership.Purged
+		advanced                  = membership.Advanced
 	)
 	tests := map[string]struct {
 		changes []membership.Kind
@@ -106,6 +107,11 @@ func TestNet(t *testing.T) {
 		"nothing anybody acts on":  {[]membership.Kind{membership.Refreshed, membership.Equal}, membership.None},
 		"spoke and said it again":  {[]membership.Kind{updated, membership.Refreshed}, updated},
 		"spoke and spoke":          {[]membership.Kind{updated, updated}, updated},
+		"grew and spoke":           {[]membership.Kind{advanced, updated}, updated},
+		"spoke and grew":           {[]membership.Kind{updated, advanced}, updated},
+		"grew and grew":            {[]membership.Kind{advanced, advanced}, advanced},
+		"grew and died":            {[]membership.Kind{advanced, died}, died},
+		"came and grew":            {[]membership.Kind{joined, advanced}, joined},
 		"forgotten and came again": {[]membership.Kind{purged, joined, updated}, returned},
 	}
 	for name, test := range tests {

@@ -206,19 +206,11 @@ func (a *Announcement) describes(body []byte) error {
 	return nil
 }
 
-// Open decodes the body of the block with a header, in its canonical encoding. An error says that it is not that of this
-// header: if it has the announced root, its announcer has lied about that.
-func Open(h *common.BlockHeader, body []byte) (*common.BlockData, error) {
-	return (&Announcement{Header: h}).open(body)
-}
-
-// open decodes a body, which must be that of the header: no other one in canonical encoding has its data hash.
+// open decodes a body, which must be that of the header: no other one in canonical encoding has its data hash. It takes body
+// over.
 func (a *Announcement) open(body []byte) (*common.BlockData, error) {
-	data := &common.BlockData{}
-	if err := proto.Unmarshal(body, data); err != nil {
-		return nil, fmt.Errorf("block %d: %w", a.Header.Number, err)
-	}
-	if canonical, err := encodeBody(data); err != nil || len(data.ProtoReflect().GetUnknown()) > 0 || !bytes.Equal(canonical, body) {
+	data, ok := block.DecodeData(body)
+	if !ok {
 		return nil, fmt.Errorf("block %d: the body is not in its canonical encoding", a.Header.Number)
 	}
 	if !bytes.Equal(block.DataHash(data), a.Header.DataHash) {

@@ -93,6 +93,24 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// FuzzDecodeData: what is accepted is what protobuf would write, and all of that is.
+func FuzzDecodeData(f *testing.F) {
+	f.Add(marshal(delivered().Data))
+	f.Add([]byte{})
+	f.Add([]byte{0x0a, 0x82, 0, 't', 'x'})
+	f.Add([]byte{0x8a, 0, 2, 't', 'x'})
+	f.Add([]byte{0x0a, 2, 't', 'x', 0x12, 0})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		want := &common.BlockData{}
+		canonical := proto.Unmarshal(raw, want) == nil && len(want.ProtoReflect().GetUnknown()) == 0 && slices.Equal(raw, marshal(want))
+		got, ok := block.DecodeData(raw)
+		require.Equal(t, canonical, ok)
+		if ok {
+			require.True(t, proto.Equal(want, got))
+		}
+	})
+}
+
 // FuzzDecodeSignatures holds what is read in place against protobuf: metadata entry 0, the creators and consenters in it.
 func FuzzDecodeSignatures(f *testing.F) {
 	f.Add(delivered().Metadata.Metadata[0])

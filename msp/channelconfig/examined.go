@@ -31,6 +31,13 @@ func Examine(b *common.Block, under *Bundle) Examined {
 	return e
 }
 
+// Block is what was examined.
+func (e Examined) Block() *common.Block { return e.block }
+
+// Content is what is wrong with the transactions under any configuration, or with the data hash that the header names; nil if
+// nothing is.
+func (e Examined) Content() error { return e.content }
+
 // Refused says whether a check failed. Another configuration may think otherwise.
 func (e Examined) Refused() bool { return e.content != nil || e.signatures != nil }
 

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"slices"
 
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/weft-p2p/weft/internal/block"
 )
 
@@ -57,6 +58,18 @@ func (c *claims) add(a claim) bool {
 func (c claim) repeats(other claim) bool {
 	return other.source == c.source && other.org == c.org && other.root == c.root && other.size == c.size &&
 		bytes.Equal(block.HeaderHash(other.Header), block.HeaderHash(c.Header))
+}
+
+// fulfil lets go of the messages of claims that say of the body of a header what it is. That this header is signed, they still
+// say.
+func (c *claims) fulfil(h *common.BlockHeader, d description) {
+	hash, slot := block.HeaderHash(h), c.by[h.GetNumber()]
+	for i, a := range slot {
+		if a.root == d.root && a.size == d.size && bytes.Equal(hash, block.HeaderHash(a.Header)) {
+			c.count(a, -len(a.message))
+			slot[i].message = nil
+		}
+	}
 }
 
 // fits says whether a claim keeps to the shares of one number. Peers cannot take our own source's.

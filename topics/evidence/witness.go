@@ -151,6 +151,14 @@ func (w *Witness) add(c claim) {
 	}
 }
 
+// Seen takes what a body is that was held against its header and against an announced root: whoever has announced that much of
+// this header was right, so that the block need not be read for it. It does not wait.
+func (w *Witness) Seen(h *common.BlockHeader, root [32]byte, size int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting.fulfil(h, description{root, size})
+}
+
 // Committed says that the chain has grown. It does not wait.
 func (w *Witness) Committed() {
 	select {

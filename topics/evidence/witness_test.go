@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft/internal/devnet"
+	"github.com/weft-p2p/weft/internal/leaves"
 	"github.com/weft-p2p/weft/topics"
 	"github.com/weft-p2p/weft/topics/evidence"
 	"google.golang.org/protobuf/proto"
@@ -60,6 +61,28 @@ func TestLateAnnouncementsAreComparedAtOnce(t *testing.T) {
 	})
 }
 
+// TestSeenBodiesAreNotRead: what the relay has held against the header need not be read again; other claims are judged as ever.
+func TestSeenBodiesAreNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4, 3, 20_000)
+		witness := w.witness("")
+		b, reads := w.Blocks[3], 0
+		w.hear(witness, w.announce(w.member, b, truly))
+		witness.Seen(b.Header, leaves.Root(body(t, b)), len(body(t, b)))
+		w.commit()
+		reads = w.ledger.reads
+		settle(t, witness, synctest.Wait)
+		require.Equal(t, reads+1, w.ledger.reads) // for its header's hash
+		require.Empty(t, witness.Findings())
+
+		liar := w.Member(t, w.Org2, "liar", devnet.Peer)
+		w.hear(witness, w.announce(liar, b, falseRoot))
+		settle(t, witness, synctest.Wait)
+		require.Len(t, witness.Findings(), 1)
+		require.Equal(t, []string{liar.Signer.String()}, witness.Findings()[0].Names())
+	})
+}
+
 func TestContradictionIsFoundAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 5, 3, 100)
@@ -80,6 +103,13 @@ func TestForksAreFound(t *testing.T) {
 		},
 		"announced before it": func(w *world, witness *evidence.Witness) {
 			require.Equal(w.t, topics.Valid, w.hear(witness, w.announce(w.member, w.fork(3), truly)).Reason)
+			w.commit()
+			witness.Committed()
+		},
+		"announced before it, and its body seen": func(w *world, witness *evidence.Witness) {
+			rival := w.fork(3)
+			w.hear(witness, w.announce(w.member, rival, truly))
+			witness.Seen(rival.Header, leaves.Root(body(w.t, rival)), len(body(w.t, rival)))
 			w.commit()
 			witness.Committed()
 		},
