@@ -20,12 +20,20 @@ type Delivery struct {
 	Spread Times
 	// Age is the time to the commit since the time in the block's first transaction, by the clock of whoever made that.
 	Age Times
+	// Relayed are the latest blocks that the relay brought, 100 at most; Complete is the time from the first announcement of each,
+	// or its first piece, to the last, and Distance that time by the least that it could have taken; see [relay.Complete].
+	Relayed  int
+	Complete Times
+	Distance Distance
 	// Tally is of all blocks since the start, and not of the latest alone.
 	blocksync.Tally
 }
 
 // Times are some times in short.
 type Times struct{ Median, Worst time.Duration }
+
+// Distance is how far blocks are from the floor: 1 is on it. All is 0 where that is not known.
+type Distance struct{ Last, Median, Worst float64 }
 
 // delivery takes the times of live blocks. It is bounded: announcements above the window are not valid. Its methods are safe for
 // concurrent use.
@@ -36,6 +44,9 @@ type delivery struct {
 	made   map[uint64]time.Time // the time in it, once it is verified
 	spread []time.Duration      // of the latest blocks, the oldest first
 	age    []time.Duration
+
+	complete []time.Duration // of the latest that were relayed
+	distance []float64
 }
 
 func newDelivery(height uint64) *delivery {
@@ -87,8 +98,18 @@ func (d *delivery) committed(height uint64, now time.Time, see func(spread, age 
 	}
 }
 
+// relayed takes the times of a block that the relay has brought; a floor of 0 is not known.
+func (d *delivery) relayed(took, floor time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.complete = push(d.complete, took)
+	if floor > 0 {
+		d.distance = push(d.distance, took.Seconds()/floor.Seconds())
+	}
+}
+
 // push adds the next of the latest.
-func push(latest []time.Duration, next time.Duration) []time.Duration {
+func push[T any](latest []T, next T) []T {
 	if len(latest) == recent {
 		latest = latest[1:]
 	}
@@ -99,7 +120,15 @@ func push(latest []time.Duration, next time.Duration) []time.Duration {
 func (d *delivery) show(t blocksync.Tally) Delivery {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return Delivery{Blocks: len(d.spread), Spread: inShort(d.spread), Age: inShort(d.age), Tally: t}
+	out := Delivery{
+		Blocks: len(d.spread), Spread: inShort(d.spread), Age: inShort(d.age),
+		Relayed: len(d.complete), Complete: inShort(d.complete), Tally: t,
+	}
+	if n := len(d.distance); n > 0 {
+		sorted := slices.Sorted(slices.Values(d.distance))
+		out.Distance = Distance{Last: d.distance[n-1], Median: sorted[n/2], Worst: sorted[n-1]}
+	}
+	return out
 }
 
 func inShort(times []time.Duration) Times {

@@ -61,5 +61,13 @@ func TestDeliveryTakesTheTimesOfLiveBlocks(t *testing.T) {
 		d.committed(number+1, after(1), see)
 	}
 	require.Equal(t, recent, d.show(tally).Blocks)
+	d.relayed(30*time.Millisecond, 0)
+	require.Equal(t, Distance{}, d.show(tally).Distance, "its floor is not known")
+	d.relayed(30*time.Millisecond, 20*time.Millisecond)
+	d.relayed(90*time.Millisecond, 30*time.Millisecond)
+	d.relayed(24*time.Millisecond, 20*time.Millisecond)
+	require.Equal(t, 4, d.show(tally).Relayed)
+	require.Equal(t, Times{30 * time.Millisecond, 90 * time.Millisecond}, d.show(tally).Complete)
+	require.Equal(t, Distance{Last: 1.2, Median: 1.5, Worst: 3}, d.show(tally).Distance)
 	require.Equal(t, Times{time.Millisecond, time.Millisecond}, d.show(tally).Spread)
 }

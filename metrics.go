@@ -20,6 +20,8 @@ type metrics struct {
 	expiry   *prometheus.GaugeVec
 	spread   *prometheus.HistogramVec
 	age      *prometheus.HistogramVec
+	complete *prometheus.HistogramVec
+	distance *prometheus.HistogramVec
 	flows    *prometheus.HistogramVec
 }
 
@@ -40,6 +42,8 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		expiry:   s.Gauge("weft_identity_expiry_timestamp_seconds", "When our own certificate expires, in seconds since 1970."),
 		spread:   histogram("weft_block_spread_seconds", "Time from the first announcement of a block, or from our own source, to its commit.", "channel", seconds),
 		age:      histogram("weft_block_age_seconds", "Time from the timestamp in a block's first transaction to its commit; announced blocks only.", "channel", seconds),
+		complete: histogram("weft_block_complete_seconds", "Time from the first announcement of a block to the last piece of it; relayed blocks only.", "channel", seconds),
+		distance: histogram("weft_block_floor_ratio", "That time by the least that it could have taken.", "channel", []float64{1, 1.1, 1.2, 1.35, 1.5, 2, 3, 5, 10, 20, 50, 100}),
 		flows:    histogram("weft_relay_neighbour_bytes_per_second", "Rate over five seconds of what the relay exchanged with a peer, if anything.", "direction", prometheus.ExponentialBuckets(1<<10, 4, 10)),
 	}
 	return m, s.Err()
@@ -90,6 +94,17 @@ func (m *metrics) delivered(channel string, spread, age time.Duration) {
 	m.spread.WithLabelValues(channel).Observe(spread.Seconds())
 	if age > 0 {
 		m.age.WithLabelValues(channel).Observe(age.Seconds())
+	}
+}
+
+// relayed hears of every block that the relay brings; floor is 0 if it is not known.
+func (m *metrics) relayed(channel string, took, floor time.Duration) {
+	if m == nil {
+		return
+	}
+	m.complete.WithLabelValues(channel).Observe(took.Seconds())
+	if floor > 0 {
+		m.distance.WithLabelValues(channel).Observe(took.Seconds() / floor.Seconds())
 	}
 }
 

@@ -97,6 +97,8 @@ func (c *Channel) relayed(b relay.Complete) bool {
 		c.node.log.Debug("false root", "channel", c.id, "number", b.Number, "announcers", b.Announcers, "err", err)
 		return false
 	}
+	c.delivery.relayed(b.Took, b.Floor)
+	c.node.counts.relayed(c.id, b.Took, b.Floor)
 	c.witness.Seen(whole.Header, b.Root, b.Size)
 	c.sync.OfferExamined(examined, b.From)
 	return true

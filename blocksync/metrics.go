@@ -47,8 +47,8 @@ func newMetrics(r prometheus.Registerer, channel string) (*metrics, error) {
 		fromOrderer:   blocks.WithLabelValues("orderer"), fromPeers: blocks.WithLabelValues("peer"),
 		rejects:        rejects.WithLabelValues(channel),
 		fetches:        counter("weft_sync_fetches_total", "Range requests made, by how they ended: whole, nothing or failed.", "result"),
-		bytesIn:        counter("weft_block_bytes_received_total", "Bytes of blocks received, by the way they came: orderer, announcement or range.", "way"),
-		repairs:        counter("weft_repairs_total", "Blocks that had to be asked for, by why: unannounced.", "reason"),
+		bytesIn:        counter("weft_block_bytes_received_total", "Bytes of blocks received, by the way they came: orderer, announcement, relay or range.", "way"),
+		repairs:        counter("weft_repairs_total", "Blocks that had to be asked for, by why: unannounced, stalled or crowded.", "reason"),
 		bytesCommitted: s.Counter("weft_block_bytes_committed_total", "Bytes of blocks committed.", "channel").WithLabelValues(channel),
 		requests:       counter("weft_sync_requests_total", "Range requests answered, by status.", "status"),
 	}

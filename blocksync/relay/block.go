@@ -26,6 +26,7 @@ type block struct {
 	bytes    int             // of leaf
 	arrived  []time.Duration // since began, of each leaf
 	lastNew  time.Time
+	course   course
 	moving   time.Time     // when the last new piece of an older block came: this one may wait behind it
 	early    []parkedPiece // the crown is missing
 	crownAt  time.Time     // when it was asked for
@@ -139,6 +140,10 @@ func (m *Machine) open(a Announcement) *block {
 	n := b.tree.Count()
 	b.have, b.passed, b.missing = NewBitmap(n), NewBitmap(n), n
 	b.arrived = make([]time.Duration, n)
+	b.course.heard = m.now
+	if !a.Heard.IsZero() {
+		b.course.heard = a.Heard
+	}
 	m.blocks[b.ref] = b
 	return b
 }
@@ -217,7 +222,8 @@ func (m *Machine) finish(b *block) {
 	m.release(b)
 	b.body, b.done, b.doneAt, b.leaf = body, true, m.now, nil
 	m.report(b)
-	c := Complete{Announcement: b.Announcement, Body: body, Took: m.now.Sub(b.began), Repaired: b.repaired, Announcers: b.from()}
+	c := Complete{Announcement: b.Announcement, Body: body, Repaired: b.repaired, Announcers: b.from()}
+	m.distance(b, &c)
 	m.effects.Complete = append(m.effects.Complete, c)
 }
 

@@ -52,14 +52,19 @@ type mesh struct {
 func newMesh(t *testing.T, peers int, link simtest.Link) *mesh {
 	net := simtest.New(t, link)
 	m := emptyMesh(t, net)
-	for i := range peers {
-		h, err := libp2p.New(net.Options(i)...)
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, h.Close()) })
-		m.add(h)
-	}
+	m.populate(net, peers)
 	m.run()
 	return m
+}
+
+// populate adds nodes of a network; run runs them.
+func (m *mesh) populate(net *simtest.Net, peers int) {
+	for i := range peers {
+		h, err := libp2p.New(net.Options(i)...)
+		require.NoError(m.t, err)
+		m.t.Cleanup(func() { require.NoError(m.t, h.Close()) })
+		m.add(h)
+	}
 }
 
 // emptyMesh has no nodes yet.

@@ -168,10 +168,11 @@ func (c *Channel) receive(from peer.ID, f *Frame) {
 }
 
 func (c *Channel) announcement(from peer.ID, f *Frame) {
+	heard := time.Now()
 	a, verdict := c.Judge(from, f.Data)
 	switch verdict {
 	case Verified:
-		a.Sealed, a.Crown, a.Targets = f.Data, f.Proof, f.Targets
+		a.Heard, a.Sealed, a.Crown, a.Targets = heard, f.Data, f.Proof, f.Targets
 		if !c.Announced(a) {
 			c.GiveUp(Lost{Number: a.Number, Announcers: []peer.ID{a.From}})
 		}

@@ -95,3 +95,26 @@ func (c *Carrier) SetRoundTrip(id peer.ID, rtt time.Duration) {
 	c.mu.Unlock()
 	n.set(rtt, true)
 }
+
+// Arrival is a piece that comes so long after the announcement.
+type Arrival struct {
+	At      time.Duration
+	Bytes   int
+	Relayed bool
+}
+
+// Receiver measures how bodies come, whose pieces usually cross a hop of so long: each call is a body, complete at end.
+func Receiver(hop time.Duration) func(pieces []Arrival, end time.Duration) (took, floor time.Duration) {
+	m := &Machine{hop: hop}
+	return func(pieces []Arrival, end time.Duration) (took, floor time.Duration) {
+		heard := time.Unix(1_000_000, 0)
+		b, c := &block{course: course{heard: heard}}, &Complete{}
+		for _, p := range pieces {
+			b.Size += p.Bytes
+			b.course.came(heard.Add(p.At), b.Size, p.Relayed)
+		}
+		m.now = heard.Add(end)
+		m.distance(b, c)
+		return c.Took, c.Floor
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/libp2p/go-libp2p"
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft/internal/simtest"
 )
@@ -23,12 +22,7 @@ func TestFlowsAreWhatWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := simtest.New(t, simtest.Link{Latency: 10 * time.Millisecond, BitsPerSecond: 100e6})
 		m := emptyMesh(t, net)
-		for i := range peers {
-			h, err := libp2p.New(net.Options(i)...)
-			require.NoError(t, err)
-			t.Cleanup(func() { require.NoError(t, h.Close()) })
-			m.add(h)
-		}
+		m.populate(net, peers)
 		var sampled samples
 		m.nodes[0].carrier.Sampled = sampled.add
 		m.run()

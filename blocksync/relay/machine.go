@@ -34,6 +34,8 @@ type Announcement struct {
 	Of     *common.Block
 	Sealed []byte // as it came: it is passed on to the hidden members of our organization
 	Crown  []byte // as it came with it, if it did; not verified
+	// Heard is when it came, before it was verified; zero: it is verified at once.
+	Heard time.Time
 	// Targets are to hear of it from us.
 	Targets []Short
 }
@@ -46,9 +48,12 @@ func (a Announcement) Ref() Ref { return RefOf(a.Number, a.Root, a.Size) }
 type Complete struct {
 	Announcement
 	Body []byte
-	// Took is the time since the announcement was verified or the first piece came, Repaired how many leaves were asked for.
-	Took     time.Duration
-	Repaired int
+	// Took is the time from the announcement that was verified first, or from the first piece if that came sooner, to the last.
+	Took time.Duration
+	// Floor is the least time that it could have taken: its size by the rate at which blocks come lately, and the hop that
+	// pieces take more than the announcement did. 0: not known.
+	Floor    time.Duration
+	Repaired int // leaves that were asked for
 	// Announcers are all who announced this root.
 	Announcers []peer.ID
 }
@@ -91,6 +96,9 @@ type Machine struct {
 	firsts  []first
 	quiet   time.Duration // how late a piece may be, before the size counts
 	near    bool          // half of the members are within nearRTT
+	hop     time.Duration // the usual way between two members
+	came    time.Time     // when the piece in hand did: it may have been parked
+	pace    pace
 	effects Effects
 	stats   Stats
 }

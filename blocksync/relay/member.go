@@ -79,7 +79,8 @@ func (m *Machine) Members(now time.Time, view []Member) {
 	m.members = fresh
 	slices.SortFunc(m.order, func(a, b *member) int { return cmp.Compare(a.ID, b.ID) })
 	m.quiet = max(quietMin, quietRTTs*m.rtt())
-	m.near = m.rttOf(1, 2) <= nearRTT
+	usual := m.rttOf(1, 2)
+	m.near, m.hop = usual <= nearRTT, usual/2
 	m.family()
 }
 

@@ -24,7 +24,7 @@ type parkedPiece struct {
 // Receive takes a frame of a member. Announcements are not for it: the caller verifies them and says Announced. What comes
 // from who is no member is dropped.
 func (m *Machine) Receive(now time.Time, from peer.ID, f *Frame) {
-	m.now = now
+	m.now, m.came = now, now
 	s := m.members[from]
 	if s == nil {
 		return
@@ -103,7 +103,9 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 		return
 	}
 	if !b.done {
-		isNew = m.keep(b, f)
+		if isNew = m.keep(b, f); isNew {
+			b.course.came(m.came, b.bytes, !b.announcedBy(s.ID))
+		}
 	}
 	m.forward(s, b, f, isNew)
 	if !b.done && b.missing == 0 {
@@ -213,6 +215,7 @@ func (m *Machine) again(b *block, pieces []parkedPiece) {
 			if b.have.holds(p.frame.First, p.frame.Count) {
 				m.stats.Duplicates--
 			}
+			m.came = p.since
 			m.piece(s, b, p.frame)
 		}
 	}

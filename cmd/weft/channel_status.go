@@ -48,6 +48,9 @@ func showStatus(out io.Writer, s admin.Status) error {
 	}
 	line("Blocks from", "%s", describeIntake(s))
 	line("Delivery", "%s", describeDelivery(s.Delivery))
+	if s.Delivery.Relayed > 0 {
+		line("Relay", "%s", describeRelayed(s.Delivery))
+	}
 	if s.Intake.Why != "" {
 		line("Pulls", "%s", pulls(s))
 	}
@@ -89,6 +92,15 @@ func describeDelivery(d admin.Delivery) string {
 	}
 	for _, why := range slices.Sorted(maps.Keys(d.Repaired)) {
 		text += fmt.Sprintf("; repaired %d %s", d.Repaired[why], why)
+	}
+	return text
+}
+
+// describeRelayed says how fast pieces come, and how far that is from the least that they could take.
+func describeRelayed(d admin.Delivery) string {
+	text := fmt.Sprintf("last %d complete in %.0f ms, at worst %.0f, from the first announcement", d.Relayed, d.Complete.Median, d.Complete.Worst)
+	if d.Distance.Median > 0 {
+		text += fmt.Sprintf("; %.2f times the floor, at worst %.2f, the last %.2f", d.Distance.Median, d.Distance.Worst, d.Distance.Last)
 	}
 	return text
 }

@@ -40,18 +40,28 @@ type Intake struct {
 }
 
 // Delivery says how live blocks come: the latest ones that were announced before they were committed, 100 at most. Times are in
-// milliseconds, up to the commit.
+// milliseconds, up to the commit but for Complete.
 type Delivery struct {
 	Blocks   int               `json:"blocks"`
 	Spread   Times             `json:"spreadMs"`           // since the first announcement, or since our own source brought the block
 	Age      Times             `json:"ageMs"`              // since the time in its first transaction
+	Relayed  int               `json:"relayed"`            // of the latest, 100 at most, that the relay brought: the next two are of these
+	Complete Times             `json:"completeMs"`         // since the first announcement or piece, up to the last piece
+	Distance Distance          `json:"distance"`           // that by the least that it could have taken; 0: not known
 	Copies   float64           `json:"copies"`             // bytes of blocks received by bytes committed, of all since the start
-	Received map[string]uint64 `json:"received"`           // bytes since the start, by way: orderer, announcement, range
-	Repaired map[string]uint64 `json:"repaired,omitempty"` // blocks since the start, by why they had to be asked for: unannounced
+	Received map[string]uint64 `json:"received"`           // bytes since the start, by way: orderer, announcement, relay, range
+	Repaired map[string]uint64 `json:"repaired,omitempty"` // blocks since the start, by why they had to be asked for: unannounced, stalled, crowded
 }
 
 // Times are some times in short.
 type Times struct {
+	Median float64 `json:"median"`
+	Worst  float64 `json:"worst"`
+}
+
+// Distance is how far blocks are from the floor, the least time that they could have taken: 1 is on it.
+type Distance struct {
+	Last   float64 `json:"last"`
 	Median float64 `json:"median"`
 	Worst  float64 `json:"worst"`
 }

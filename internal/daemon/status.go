@@ -68,6 +68,7 @@ func intake(i weft.Intake) admin.Intake {
 func delivery(d weft.Delivery) admin.Delivery {
 	out := admin.Delivery{
 		Blocks: d.Blocks, Spread: times(d.Spread), Age: times(d.Age), Copies: d.Copies(),
+		Relayed: d.Relayed, Complete: times(d.Complete), Distance: admin.Distance(d.Distance),
 		Received: map[string]uint64{}, Repaired: map[string]uint64{},
 	}
 	for way, bytes := range d.Received {
