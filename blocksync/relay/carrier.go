@@ -209,13 +209,13 @@ func (c *Carrier) up(id peer.ID) (rtt time.Duration, ok bool) {
 	return n.up()
 }
 
-// wake lets the writers of a peer look for frames.
-func (c *Carrier) wake(ids []peer.ID) {
+// wake lets the writers of some peers look for control frames, pieces or both.
+func (c *Carrier) wake(ids []peer.ID, control, pieces bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, id := range ids {
 		if n := c.peers[id]; n != nil {
-			n.wake()
+			n.wake(control, pieces)
 		}
 	}
 }

@@ -221,7 +221,7 @@ func (c *Channel) do(event func(*Machine, time.Time)) {
 		}
 	}
 	if len(e.Wake) > 0 {
-		c.Carrier.wake(e.Wake)
+		c.Carrier.wake(e.Wake, e.Control, e.Pieces)
 	}
 	if again {
 		token(c.again)

@@ -31,14 +31,14 @@ func Cost(f *Frame) int { return cost(f) }
 // Limits are those of the specification.
 func Limits() map[string]string {
 	p := Protocol
-	limits := map[string]string{"ID": string(p.ID), "Service": p.Service, "Deadline": p.Deadline.String(), "Rate": fmt.Sprint(p.Rate), "OrgRate": fmt.Sprint(p.OrgRate), "nearRTT": nearRTT.String()}
+	limits := map[string]string{"ID": string(p.ID), "Service": p.Service, "Deadline": p.Deadline.String(), "Rate": fmt.Sprint(p.Rate), "OrgRate": fmt.Sprint(p.OrgRate), "nearRTT": nearRTT.String(), "quietNear": quietNear.String()}
 	for name, v := range map[string]int{
 		"Memory": p.Memory, "Burst": p.Burst, "OrgBurst": p.OrgBurst, "Streams": p.Streams, "PeerStreams": p.PeerStreams,
 		"work": work, "workBurst": workBurst, "orgWork": orgWork, "orgWorkBurst": orgWorkBurst,
 		"workFrame": workFrame, "workAnnounce": workAnnounce, "workWant": workWant, "longFrame": longFrame,
 		"MaxFrame": MaxFrame, "MaxData": MaxData, "maxTargetsOnWire": maxTargetsOnWire, "maxWords": maxWords, "maxScope": maxScope,
 		"maxScopes": maxScopes, "Window": Window, "rootsPerOrg": rootsPerOrg, "parkBytes": parkBytes, "heldBytes": heldBytes,
-		"announcerBytes": announcerBytes, "lingerBytes": lingerBytes, "queueBytes": queueBytes, "directBytes": directBytes, "directBytesNear": directBytesNear, "introduceAbove": introduceAbove, "introduceBig": introduceBig, "bigBody": bigBody,
+		"announcerBytes": announcerBytes, "lingerBytes": lingerBytes, "queueBytes": queueBytes, "directBytes": directBytes, "directBytesNear": directBytesNear, "pieceNear": pieceNear, "introduceAbove": introduceAbove, "introduceBig": introduceBig, "bigBody": bigBody,
 		"tiersAbove": tiersAbove,
 	} {
 		limits[name] = strconv.Itoa(v)

@@ -12,10 +12,11 @@ const (
 	// pieceMin and pieceMax bound a piece, in bytes. Below, frames cost more than they spare; above, the last one is late.
 	pieceMin, pieceMax = 1 << 10, 16 << 10
 	// nearRTT is the round trip to half of the members up to which they are near: bandwidth is plenty then, and what a block
-	// costs is the processor time of its frames (ADR 031). A relay gets piecesPerRelayNear pieces of at least pieceMinNear bytes
-	// there, and the source sends up to directBytesNear itself.
-	nearRTT                                           = 5 * time.Millisecond
-	piecesPerRelayNear, pieceMinNear, directBytesNear = 1, 8 << 10, 1 << 20
+	// costs is the processor time of its frames (ADR 031). A piece has pieceNear bytes there, and the source sends up to
+	// directBytesNear itself. quietNear is how late a piece may be at least.
+	nearRTT                    = 5 * time.Millisecond
+	pieceNear, directBytesNear = 32 << 10, 1 << 20
+	quietNear                  = 150 * time.Millisecond
 	// directBytes is how much the source sends to everybody itself rather than over relays: peers times size. So small a
 	// block is through sooner than it could be forwarded, and no relay can hold it up.
 	directBytes = 192 << 10

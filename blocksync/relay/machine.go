@@ -68,7 +68,8 @@ type Lost struct {
 // Effects is what a machine wants done.
 type Effects struct {
 	Wake     []peer.ID // Next has something for them
-	Pieces   bool      // there are pieces among it
+	Control  bool      // there are control frames among it
+	Pieces   bool      // and pieces
 	Complete []Complete
 	GiveUp   []Lost    // blocks that do not come any further: ask for ranges
 	Announce [][]byte  // sealed announcements that we have made ours: they are for the topic as well
@@ -99,6 +100,7 @@ type Machine struct {
 	hop     time.Duration // the usual way between two members
 	came    time.Time     // when the piece in hand did: it may have been parked
 	pace    pace
+	most    time.Duration // the round trip to nine members in ten
 	effects Effects
 	stats   Stats
 }
@@ -114,7 +116,9 @@ type Stats struct {
 
 // New makes a machine that knows nobody and nothing.
 func New(c Config) *Machine {
-	return &Machine{Config: c, members: map[peer.ID]*member{}, visible: 1, shorts: map[Short]*member{}, blocks: map[Ref]*block{}}
+	m := &Machine{Config: c, members: map[peer.ID]*member{}, visible: 1, shorts: map[Short]*member{}, blocks: map[Ref]*block{}}
+	m.most = m.rttOf(9, 10)
+	return m
 }
 
 // Take returns what is to be done since it was last called.

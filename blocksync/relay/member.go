@@ -78,10 +78,19 @@ func (m *Machine) Members(now time.Time, view []Member) {
 	}
 	m.members = fresh
 	slices.SortFunc(m.order, func(a, b *member) int { return cmp.Compare(a.ID, b.ID) })
-	m.quiet = max(quietMin, quietRTTs*m.rtt())
 	usual := m.rttOf(1, 2)
-	m.near, m.hop = usual <= nearRTT, usual/2
+	m.near, m.hop, m.most = usual <= nearRTT, usual/2, m.rttOf(9, 10)
+	m.quiet = m.leastQuiet()
 	m.family()
+}
+
+// leastQuiet is how late a piece may be before the size counts, as long as there were no false alarms. Among near members what is
+// late waits for processors, those of machines that share one as well, and copies of it would make all of them later.
+func (m *Machine) leastQuiet() time.Duration {
+	if m.near {
+		return max(quietNear, quietRTTs*m.rtt())
+	}
+	return max(quietMin, quietRTTs*m.rtt())
 }
 
 // family finds who serves the hidden members of our organization.
@@ -100,8 +109,8 @@ func (m *Machine) family() {
 	}
 }
 
-// rtt is the round trip to nine members in ten.
-func (m *Machine) rtt() time.Duration { return m.rttOf(9, 10) }
+// rtt is the round trip to nine members in ten, 50 ms if none was measured.
+func (m *Machine) rtt() time.Duration { return m.most }
 
 // rttOf is the round trip to a share of the members at most, 50 ms if none was measured.
 func (m *Machine) rttOf(share, of int) time.Duration {

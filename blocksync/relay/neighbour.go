@@ -45,12 +45,13 @@ func (n *neighbour) set(rtt time.Duration, open bool) {
 	n.rtt, n.open = rtt, open
 }
 
-func (n *neighbour) wake() {
-	for _, ch := range []chan struct{}{n.control, n.data} {
-		select {
-		case ch <- struct{}{}:
-		default:
-		}
+// wake wakes the writer of control frames, that of pieces, or both. Each wakes a goroutine, which costs as much as a short frame.
+func (n *neighbour) wake(control, pieces bool) {
+	if control {
+		token(n.control)
+	}
+	if pieces {
+		token(n.data)
 	}
 }
 
@@ -81,21 +82,19 @@ func (n *neighbour) run(ctx context.Context, c *Carrier) error {
 	g.Go(func() error { return whenever(ctx, n.control, w.urgent) })
 	g.Go(func() error { return whenever(ctx, n.data, w.pieces) })
 	g.Go(func() error { return watch(control) })
-	g.Go(func() error {
-		n.measure(ctx, c)
-		_ = control.ResetWithError(network.StreamShutdown)
-		_ = data.ResetWithError(network.StreamShutdown)
-		return ctx.Err()
-	})
+	n.measure(ctx, c)
+	_ = control.ResetWithError(network.StreamShutdown)
+	_ = data.ResetWithError(network.StreamShutdown)
 	return g.Wait()
 }
 
 // watch ends when the other end does.
 func watch(s network.Stream) error {
-	if _, err := io.Copy(io.Discard, io.LimitReader(s, 1)); err != nil {
+	var more [1]byte // of which there is none
+	if _, err := io.ReadFull(s, more[:]); err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: other end closed", io.EOF)
+	return fmt.Errorf("%w: the other end writes on a stream that is ours", ErrFrame)
 }
 
 // hello opens a stream and waits until the other end has taken it: one round trip.

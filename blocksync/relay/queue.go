@@ -78,6 +78,7 @@ func (m *Machine) tell(s *member, f *Frame) {
 		return
 	}
 	s.control = append(s.control, f)
+	m.effects.Control = true
 	m.wake(s)
 }
 

@@ -85,10 +85,10 @@ func (m *Machine) distribute(b *block) {
 	relays := m.relays(m.able(all))
 	direct := len(all) < 2 || len(all)*b.Size <= m.direct()
 	switch {
-	case direct:
-		b.slice(leavesIn(pieceMax, b.Size), 0)
 	case m.near:
 		b.slice(m.pieceSize(b, len(relays)), 0)
+	case direct:
+		b.slice(leavesIn(pieceMax, b.Size), 0)
 	default:
 		b.slice(m.pieceSize(b, len(relays)), len(relays))
 	}
@@ -156,11 +156,10 @@ func (m *Machine) direct() int {
 
 // pieceSize is how many leaves a piece has.
 func (m *Machine) pieceSize(b *block, relays int) int {
-	each, least := piecesPerRelay, pieceMin
 	if m.near {
-		each, least = piecesPerRelayNear, pieceMinNear
+		return leavesIn(pieceNear, b.Size)
 	}
-	return leavesIn(min(max(b.Size/max(1, each*relays), least), pieceMax), b.Size)
+	return leavesIn(min(max(b.Size/max(1, piecesPerRelay*relays), pieceMin), pieceMax), b.Size)
 }
 
 // leavesIn is how many leaves of a body of some size make up so many bytes: a power of two, so that their proof is short.

@@ -273,6 +273,6 @@ func (m *Machine) report(b *block) {
 		}
 	}
 	if b.repaired == 0 {
-		m.quiet -= (m.quiet - max(quietMin, quietRTTs*m.rtt())) / 10
+		m.quiet -= (m.quiet - m.leastQuiet()) / 10
 	}
 }

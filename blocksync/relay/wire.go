@@ -30,7 +30,7 @@ const (
 	// readBuffer is what every stream that is open reads into, in bytes: small, for a node has two from each peer, and what is
 	// longer goes past it. writeBuffer is what one that writes has for that time. What is in it has left the queues and cannot be
 	// taken back, so that it is not large either.
-	readBuffer, writeBuffer = 4 << 10, 16 << 10
+	readBuffer, writeBuffer = 1 << 10, 16 << 10
 	// longFrame is the longest frame that is no announcement, in bytes: a piece with all of its data, proof and targets.
 	longFrame = 96 << 10
 	// writeTime is how long the other end may take nothing before the stream is cut, up to twice as long: the deadline is not
@@ -61,7 +61,8 @@ type frameWriter struct {
 	bound map[string]uint64
 }
 
-// outgoing is what is not written yet, and the frame that is being put together.
+// outgoing is what is not written yet, and the frame that is being put together, its length in front of it: what is longer than
+// the buffer is written as it lies there, at once, if nothing is before it.
 type outgoing struct {
 	*bufio.Writer
 	frame []byte
@@ -75,7 +76,7 @@ func newFrameWriter(w io.Writer, spare *sync.Pool) *frameWriter {
 func (w *frameWriter) buffer() *outgoing {
 	if w.out == nil {
 		if w.out, _ = w.spare.Get().(*outgoing); w.out == nil {
-			w.out = &outgoing{Writer: bufio.NewWriterSize(nil, writeBuffer)}
+			w.out = &outgoing{Writer: bufio.NewWriterSize(nil, writeBuffer), frame: make([]byte, lengthRoom, longFrame)}
 		}
 		w.out.Reset(w.to)
 	}
@@ -90,7 +91,7 @@ func (w *frameWriter) Flush() error {
 	err := w.out.Flush()
 	w.out.Reset(nil)
 	if cap(w.out.frame) > longFrame {
-		w.out.frame = nil
+		w.out.frame = make([]byte, lengthRoom)
 	}
 	w.spare.Put(w.out)
 	w.out = nil
@@ -104,21 +105,24 @@ func (w *frameWriter) frame(scope string, f *Frame) error {
 	if !ok {
 		number = uint64(len(w.bound))
 		w.bound[scope] = number
-		out.frame = append(append(out.frame[:0], byte(bind)), scope...)
+		out.frame = append(append(out.frame[:lengthRoom], byte(bind)), scope...)
 		if err := out.raw(); err != nil {
 			return err
 		}
 	}
-	out.frame = f.Append(binary.AppendUvarint(append(out.frame[:0], 1), number))
+	out.frame = f.Append(binary.AppendUvarint(append(out.frame[:lengthRoom], 1), number))
 	return out.raw()
 }
 
+// lengthRoom is what is kept free in front of a frame for its length.
+const lengthRoom = binary.MaxVarintLen32
+
 func (o *outgoing) raw() error {
 	var size [binary.MaxVarintLen64]byte
-	if _, err := o.Write(size[:binary.PutUvarint(size[:], uint64(len(o.frame)))]); err != nil {
-		return err
-	}
-	_, err := o.Write(o.frame)
+	n := binary.PutUvarint(size[:], uint64(len(o.frame)-lengthRoom))
+	whole := o.frame[lengthRoom-n:]
+	copy(whole, size[:n])
+	_, err := o.Write(whole)
 	return err
 }
 
