@@ -122,12 +122,15 @@ func (c *Channel) Status() Status {
 	return s
 }
 
-// Leave says goodbye to the members and closes the channel. What is committed stays.
+// Leave says goodbye to the members and closes the channel. What is committed stays. It waits until the goodbye is on its way to
+// everybody, or ctx ends; the error is of the goodbye, the channel is closed in any case.
 func (c *Channel) Leave(ctx context.Context) error {
 	c.leaving.Store(true) // before the goodbye: no later heartbeat may list the channel
 	var err error
-	if !c.node.hidden() {
-		err = c.beacon.Leave(ctx)
+	if !c.node.hidden() && !c.ended() {
+		if err = c.beacon.Leave(ctx); err == nil {
+			err = c.members.Flush(ctx)
+		}
 	}
 	if closed := c.Close(); closed != nil {
 		return closed

@@ -5,6 +5,7 @@ package integration_test
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -122,9 +123,7 @@ func TestLeaveIsSeenAtOnce(t *testing.T) {
 		require.Empty(t, leaver.weft.Channels())
 		time.Sleep(300 * time.Millisecond)
 		for _, p := range rest {
-			for _, m := range p.channel.Members() {
-				require.NotEqual(t, leaver.host.ID(), m.ID, "peer %d still lists the leaver", p.number)
-			}
+			require.False(t, p.lists(leaver), "peer %d still lists the leaver", p.number)
 		}
 		n.order(5, 4<<10, 50*time.Millisecond)
 		n.requireMembers(rest...)
@@ -132,6 +131,28 @@ func TestLeaveIsSeenAtOnce(t *testing.T) {
 		n.requireAll(time.Second, n.peers...)
 		n.requireView(n.peers...)
 	})
+}
+
+// TestLeaveOfANewMemberIsSeenAtOnce: before pubsub has taken it into a mesh, when only streams reach the others.
+func TestLeaveOfANewMemberIsSeenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNet(t, wan, 2, 1)
+		stays, leaver := n.peers[0], n.peers[1]
+		stays.start()
+		time.Sleep(meeting)
+		leaver.start()
+		for !stays.lists(leaver) {
+			time.Sleep(time.Millisecond)
+		}
+		require.NoError(t, leaver.channel.Leave(context.Background()))
+		time.Sleep(300 * time.Millisecond)
+		require.False(t, stays.lists(leaver))
+	})
+}
+
+// lists says whether a peer has another one in its view.
+func (p *testPeer) lists(other *testPeer) bool {
+	return slices.ContainsFunc(p.channel.Members(), func(m weft.Member) bool { return m.ID == other.host.ID() })
 }
 
 // TestCloseLeavesNothing: no handler, topic or validator; so a second node on the same host works, and only then.

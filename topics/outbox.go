@@ -31,10 +31,12 @@ type outbox struct {
 	mu      sync.Mutex // guards all below
 	waiting map[peer.ID]*queue
 	senders map[peer.ID]int
+	running bool
+	calm    chan struct{} // closed, and made anew, when nothing waits or is on its way any more, and when run ends
 }
 
 func newOutbox(topic string) *outbox {
-	return &outbox{topic: topic, wake: make(chan struct{}, 1), waiting: map[peer.ID]*queue{}, senders: map[peer.ID]int{}}
+	return &outbox{topic: topic, wake: make(chan struct{}, 1), waiting: map[peer.ID]*queue{}, senders: map[peer.ID]int{}, calm: make(chan struct{})}
 }
 
 // add queues a message for a peer; it never waits.
@@ -78,7 +80,32 @@ func (o *outbox) next(id peer.ID) ([]byte, bool) {
 	if o.senders[id]--; o.senders[id] == 0 {
 		delete(o.senders, id)
 	}
+	if len(o.waiting) == 0 && len(o.senders) == 0 {
+		o.settle()
+	}
 	return nil, false
+}
+
+// settle ends every flush. It needs the lock.
+func (o *outbox) settle() {
+	close(o.calm)
+	o.calm = make(chan struct{})
+}
+
+// flush waits until everything is on its way, or run has ended. Its error is ctx's.
+func (o *outbox) flush(ctx context.Context) error {
+	o.mu.Lock()
+	calm, nothing := o.calm, !o.running || len(o.waiting) == 0 && len(o.senders) == 0
+	o.mu.Unlock()
+	if nothing {
+		return nil
+	}
+	select {
+	case <-calm:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // drop forgets what waits for a peer: it cannot be reached.
@@ -88,8 +115,18 @@ func (o *outbox) drop(id peer.ID) {
 	delete(o.waiting, id)
 }
 
+// runs says whether run runs.
+func (o *outbox) runs(yes bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.running = yes
+	o.settle()
+}
+
 // run pushes until ctx ends, and waits for its senders.
 func (o *outbox) run(ctx context.Context, h host.Host, allow func(peer.ID) bool, log *slog.Logger) {
+	o.runs(true)
+	defer o.runs(false)
 	var senders sync.WaitGroup
 	defer senders.Wait()
 	for {

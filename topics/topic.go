@@ -179,6 +179,10 @@ func (t *Topic) Publish(ctx context.Context, data []byte) error {
 	return nil
 }
 
+// Flush waits until all that was pushed is on its way to those members that can be reached, or Run has ended: what waits then is not
+// sent. Its error is ctx's.
+func (t *Topic) Flush(ctx context.Context) error { return t.pushes.flush(ctx) }
+
 // Introduce passes on what a member that is new to us said, wherever we heard it, as Publish does: those who are not on the
 // topic hear only whom they are connected to, and would never meet it. from, which gave it to us, does not get it back.
 // author is whom its place among what waits is charged to.

@@ -278,6 +278,37 @@ func TestSlowPeerHoldsUpNobody(t *testing.T) {
 	})
 }
 
+// TestFlush: what was published just before the end is sent first, unless somebody hangs.
+func TestFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nodes := newNodes(t, 3, none)
+		for i := range topics.PushWaiting {
+			require.NoError(t, nodes[0].topic.Publish(t.Context(), fmt.Append(nil, i)))
+		}
+		require.NoError(t, nodes[0].topic.Flush(t.Context()))
+		require.NoError(t, nodes[0].topic.Flush(t.Context()), "there is nothing")
+		require.NoError(t, nodes[0].stop())
+		synctest.Wait()
+		time.Sleep(time.Second)
+		require.Len(t, nodes[1].messages(), topics.PushWaiting)
+		require.Len(t, nodes[2].messages(), topics.PushWaiting)
+		require.NoError(t, nodes[0].topic.Publish(t.Context(), []byte("late")))
+		require.NoError(t, nodes[0].topic.Flush(t.Context()), "nobody sends any more")
+
+		require.NoError(t, nodes[2].stop())
+		nodes[2].SetStreamHandler(topics.PushProtocol.ID, func(network.Stream) {}) // never reads
+		big := bytes.Repeat([]byte("x"), 1000<<10)
+		for range topics.PushWaiting {
+			require.NoError(t, nodes[1].topic.Publish(t.Context(), big))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, nodes[1].topic.Flush(ctx), context.DeadlineExceeded)
+		time.AfterFunc(time.Second, func() { _ = nodes[1].stop() })
+		require.NoError(t, nodes[1].topic.Flush(t.Context()), "Run has ended")
+	})
+}
+
 func TestFullQueueDropsTheOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		nodes := newNodes(t, 2, none)
