@@ -52,6 +52,10 @@ func (m *Machine) announce(b *block) (introduced bool) {
 	if b.tree.Count() > 1 {
 		announcement.Proof, _ = b.tree.Crown(nil)
 	}
+	if m.inRows {
+		m.announceOverRows(announcement)
+		return len(m.order) > introduceAbove
+	}
 	var all []*member
 	for s := range m.around {
 		if m.reached(s) {

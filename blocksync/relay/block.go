@@ -92,7 +92,7 @@ func (m *Machine) Announced(now time.Time, a Announcement) bool {
 			b.leaf = make([][]byte, b.tree.Count())
 		}
 		m.crown(b, a)
-		m.introduce(b, a.Targets)
+		m.introduce(b, a)
 	}
 	m.announcedFirst(b, a.From)
 	b.heardOf(now, m.patience())
@@ -148,8 +148,9 @@ func (m *Machine) open(a Announcement) *block {
 	return b
 }
 
-// introduce passes an announcement on to whom its sender names, and to the hidden members of our organization.
-func (m *Machine) introduce(b *block, targets []Short) {
+// introduce passes an announcement on to whom its sender names, to our row if it says so, and to the hidden members of our
+// organization.
+func (m *Machine) introduce(b *block, a Announcement) {
 	if b.Sealed == nil {
 		return
 	}
@@ -157,8 +158,13 @@ func (m *Machine) introduce(b *block, targets []Short) {
 	if crown, ok := b.tree.Crown(nil); ok && b.tree.Count() > 1 {
 		f.Proof = crown
 	}
-	for _, t := range targets[:min(len(targets), maxIntroduced)] {
+	for _, t := range a.Targets[:min(len(a.Targets), maxIntroduced)] {
 		if s := m.shorts[t]; s != nil && m.reached(s) && s.ID != b.From {
+			m.tell(s, f)
+		}
+	}
+	for _, s := range m.order {
+		if a.Mode.alongRow() && m.inRow(s, a.Mode.bits()) && s.ID != b.From {
 			m.tell(s, f)
 		}
 	}

@@ -172,7 +172,7 @@ func (c *Channel) announcement(from peer.ID, f *Frame) {
 	a, verdict := c.Judge(from, f.Data)
 	switch verdict {
 	case Verified:
-		a.Heard, a.Sealed, a.Crown, a.Targets = heard, f.Data, f.Proof, f.Targets
+		a.Heard, a.Sealed, a.Crown, a.Targets, a.Mode = heard, f.Data, f.Proof, f.Targets, f.Mode
 		if !c.Announced(a) {
 			c.GiveUp(Lost{Number: a.Number, Announcers: []peer.ID{a.From}})
 		}

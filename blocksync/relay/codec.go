@@ -87,7 +87,7 @@ func Decode(raw []byte) (*Frame, error) {
 		f.First, f.Count = r.number(maxWords*64), r.number(maxWords*64)
 		f.Proof = r.take(int(r.byte()) * leaves.HashSize)
 		f.Data, r.rest = r.rest, nil
-		r.bad = r.bad || len(f.Data) > MaxData || f.Mode > WithinOrg
+		r.bad = r.bad || len(f.Data) > MaxData || !f.Mode.known()
 	default:
 		r.bad = true
 	}

@@ -16,7 +16,7 @@ func (m *Machine) forwards(s *member, b *block, f *Frame) bool {
 	case Final:
 		return len(f.Targets) > 0 && len(f.Targets) <= maxTargets && !b.passed.holds(f.First, f.Count)
 	default:
-		return false
+		return f.Mode.alongRow() && !b.passed.holds(f.First, f.Count)
 	}
 }
 
@@ -38,6 +38,10 @@ func (m *Machine) forward(s *member, b *block, f *Frame, isNew bool) {
 		case Final:
 			mark(b.passed, f)
 			m.pass(b, f, Final, func(t *member) bool { return t != s && slices.Contains(f.Targets, t.short) })
+		default:
+			mark(b.passed, f)
+			m.stats.Forwarded++
+			m.alongRow(s, b, f.plain(), f.Mode.bits())
 		}
 	}
 	if isNew && f.Mode != WithinOrg {
@@ -59,12 +63,21 @@ func mark(set Bitmap, f *Frame) {
 	}
 }
 
+// plain is a piece as final.
+func (f *Frame) plain() *Frame {
+	return &Frame{Kind: Piece, Ref: f.Ref, First: f.First, Count: f.Count, Proof: f.Proof, Data: f.Data}
+}
+
 // spread is the relay's part: a piece goes to every visible member but those who announced it. Members that we see but
 // cannot reach are left to one of those that we can; in large networks, most are left to another.
 func (m *Machine) spread(s *member, b *block, f *Frame) {
 	mark(b.passed, f)
 	m.stats.Forwarded++
-	plain := &Frame{Kind: Piece, Ref: f.Ref, First: f.First, Count: f.Count, Proof: f.Proof, Data: f.Data}
+	plain := f.plain()
+	if m.inRows {
+		m.spreadOverRows(s, b, plain)
+		return
+	}
 	if len(m.order) > tiersAbove {
 		m.spreadByRows(s, b, plain)
 		return

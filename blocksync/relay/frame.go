@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/weft-p2p/weft/internal/grid"
 )
 
 // Ref names an announced body on the wire: the first bytes of SHA-256 over the block's number and the body's size, 8 bytes
@@ -32,10 +33,7 @@ func (r Ref) String() string { return hex.EncodeToString(r[:]) }
 type Short uint64
 
 // ShortOf is the name of a member.
-func ShortOf(id peer.ID) Short {
-	sum := sha256.Sum256([]byte(id))
-	return Short(binary.BigEndian.Uint64(sum[:]))
-}
+func ShortOf(id peer.ID) Short { return Short(grid.Point(id)) }
 
 // Kind says what a frame is for.
 type Kind byte
@@ -61,7 +59,16 @@ const (
 	Probe                 // forwards it to all as Probed: the source wonders whether this relay is well again
 	Probed                // reports that it came
 	WithinOrg             // forwards it to the hidden members of its organization
+
+	// Along and the numbers above, up to grid.MaxBits more: forwards it, piece or announcement, along its row, which so many
+	// bits name.
+	Along Mode = 16
 )
+
+// alongRow says whether it is Along.
+func (m Mode) alongRow() bool { return m >= Along && m <= Along+grid.MaxBits }
+
+func (m Mode) known() bool { return m <= WithinOrg || m.alongRow() }
 
 // forwarded says whether only an announcer of the block may ask for this.
 func (m Mode) forwarded() bool { return m == Relay || m == Targeted || m == Probe }

@@ -36,8 +36,9 @@ type Announcement struct {
 	Crown  []byte // as it came with it, if it did; not verified
 	// Heard is when it came, before it was verified; zero: it is verified at once.
 	Heard time.Time
-	// Targets are to hear of it from us.
+	// Targets are to hear of it from us, and our row, if Mode is Along.
 	Targets []Short
+	Mode    Mode
 }
 
 // Ref is the name of the announced body on the wire.
@@ -90,6 +91,11 @@ type Machine struct {
 	hidden  []*member // of our organization, that we reach
 	visible int       // members of our organization that share these, ourselves included
 	mine    int       // our place among them
+	inRows  bool      // the network stands in rows
+	bits    int       // that name a row
+	rows    [][]*member
+	seat    int // our place in our row
+	turned  float64
 	blocks  map[Ref]*block
 	parked  []parkedPiece
 	parking fair.Tally // bytes

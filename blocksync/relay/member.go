@@ -18,6 +18,7 @@ type Member struct {
 	Org       string
 	RTT       time.Duration // 0 if it was not measured
 	Connected bool          // and speaks the protocol, and may read the channel
+	Far       bool          // we are not to be connected: others reach it
 	Hidden    bool          // only its organization sees it
 	Leader    bool          // it has blocks of the ordering service
 }
@@ -82,6 +83,7 @@ func (m *Machine) Members(now time.Time, view []Member) {
 	m.near, m.hop, m.most = usual <= nearRTT, usual/2, m.rttOf(9, 10)
 	m.quiet = m.leastQuiet()
 	m.family()
+	m.settle()
 }
 
 // leastQuiet is how late a piece may be before the size counts, as long as there were no false alarms. Among near members what is

@@ -128,7 +128,7 @@ func (m *Machine) yield(b *block) {
 func (m *Machine) rank(root [sha256.Size]byte) (rank int) {
 	leaders := []peer.ID{}
 	for _, s := range m.order {
-		if s.Leader && s.Connected {
+		if s.Leader && (s.Connected || s.Far) {
 			leaders = append(leaders, s.ID)
 		}
 	}

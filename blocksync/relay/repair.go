@@ -214,7 +214,7 @@ func (b *block) bad(s *member) bool { return !b.blameless && len(b.complain[s]) 
 // helpers are the relays to repair over: those that are known to forward, if there are any.
 func (m *Machine) helpers(b *block) (good []*member) {
 	var weak []*member
-	for _, s := range m.order {
+	for _, s := range m.mates(m.order) {
 		if !m.reached(s) || s.Hidden || b.bad(s) || s.weight < dropWeight || b.announcedBy(s.ID) {
 			continue
 		}

@@ -82,7 +82,7 @@ func (m *Machine) distribute(b *block) {
 		}
 	}
 	m.Rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	relays := m.relays(m.able(all))
+	relays := m.relays(m.mates(m.able(all)))
 	direct := len(all) < 2 || len(all)*b.Size <= m.direct()
 	switch {
 	case m.near:
@@ -90,7 +90,7 @@ func (m *Machine) distribute(b *block) {
 	case direct:
 		b.slice(leavesIn(pieceMax, b.Size), 0)
 	default:
-		b.slice(m.pieceSize(b, len(relays)), len(relays))
+		b.slice(m.pieceSize(b, m.grain(len(relays))), len(relays))
 	}
 	if !direct {
 		m.assign(b, relays)
@@ -106,7 +106,9 @@ func (m *Machine) distribute(b *block) {
 		if !ok {
 			return
 		}
-		if direct {
+		if direct && m.inRows {
+			m.spreadOverRows(nil, b, f)
+		} else if direct {
 			for _, s := range all {
 				m.send(s, b, f, false)
 			}

@@ -268,7 +268,7 @@ func (m *Machine) report(b *block) {
 		}
 	}
 	for _, a := range b.announcers {
-		if s := m.members[a.id]; s != nil {
+		if s := m.members[a.id]; s != nil && !s.Far {
 			m.tell(s, f)
 		}
 	}

@@ -102,7 +102,7 @@ func (p *Peer) announced(f *relay.Frame) {
 	s := p.sim
 	a := s.blocks[binary.LittleEndian.Uint32(f.Data[4:])].Announcement
 	announcer := int(binary.LittleEndian.Uint32(f.Data))
-	a.From, a.Org, a.Sealed, a.Crown, a.Targets = ID(announcer), s.Org(announcer), f.Data, f.Proof, f.Targets
+	a.From, a.Org, a.Sealed, a.Crown, a.Targets, a.Mode = ID(announcer), s.Org(announcer), f.Data, f.Proof, f.Targets, f.Mode
 	if a.From == p.id {
 		return
 	}

@@ -77,6 +77,7 @@ func (p *Peer) transmit() {
 		p.ring = append(p.ring, l)
 		p.sending = true
 		p.sim.Wire += int64(pk.bytes + overhead)
+		p.Sent += int64(pk.bytes + overhead)
 		p.sim.at(p.sim.now+time.Duration(float64(pk.bytes+overhead)/p.up), event{kind: sent, peer: p, packet: pk})
 	}
 }

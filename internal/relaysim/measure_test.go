@@ -28,6 +28,7 @@ var (
 	fGeo   = flag.Bool("regions", false, "five regions of the world instead of one round trip")
 	fOrgs  = flag.Int("org", 0, "members of an organization, all but one hidden; 0: one organization")
 	fNolnk = flag.Float64("apart", 0, "share of the pairs without a connection")
+	fRows  = flag.Bool("rows", false, "only neighbours of the grid are connected")
 	fSeed  = flag.Uint64("seed", 1, "")
 )
 
@@ -46,7 +47,7 @@ func TestMeasure(t *testing.T) {
 	for _, i := range rng.Perm(N - 1)[:int(*fMute*float64(N))] {
 		mute[i+1] = true
 	}
-	c := relaysim.Config{Peers: N, Loss: *fLoss, Seed: *fSeed, Judge: 2 * time.Millisecond, Topic: 120 * time.Millisecond,
+	c := relaysim.Config{Peers: N, Rows: *fRows, Loss: *fLoss, Seed: *fSeed, Judge: 2 * time.Millisecond, Topic: 120 * time.Millisecond,
 		Up: func(i int) float64 {
 			if slow[i] {
 				return 10e6
@@ -119,6 +120,12 @@ func TestMeasure(t *testing.T) {
 		st.Strikes += x.Strikes
 		gu += len(p.Lost)
 	}
+	var fw []int
+	for _, p := range s.Peers {
+		fw = append(fw, int(p.Sent*100/int64(*fSize**fBl)))
+	}
+	slices.Sort(fw)
+	fmt.Println("sent %", fw[0], fw[N/2], fw[N*9/10], fw[N-1])
 	sorted := slices.Clone(all)
 	slices.Sort(sorted)
 	fmt.Printf("n=%d size=%d mute=%v slow=%v loss=%v srcs=%d seed=%d: all %v med-all %d med %v missing %d copies %.3f wire %.3f %v giveup %d stats %+v wall %v\n", N, *fSize, *fMute, *fSlow, *fLoss, *fSrcs, *fSeed, all, sorted[len(sorted)/2], med, miss,

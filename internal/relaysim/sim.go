@@ -13,6 +13,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/weft-p2p/weft/blocksync/relay"
+	"github.com/weft-p2p/weft/internal/grid"
 )
 
 // Config is a network.
@@ -22,6 +23,7 @@ type Config struct {
 	Down    func(i int) float64                               // nil: 100e6
 	Latency func(a, b int) time.Duration                      // one way; nil: 25 ms
 	Linked  func(a, b int) bool                               // nil: everybody
+	Rows    bool                                              // only neighbours of the grid are connected, of those that Linked allows
 	Org     func(i int) string                                // nil: one
 	Hidden  func(i int) bool                                  // nil: nobody
 	Leader  func(i int) bool                                  // nil: nobody
@@ -43,6 +45,7 @@ type Sim struct {
 	count uint64
 	rand  *rand.Rand
 	short map[peer.ID]int
+	rows  []map[peer.ID]struct{} // whose neighbours
 
 	Wire    int64 // bytes of packets
 	Payload int64 // bytes of frames that were received
@@ -65,6 +68,7 @@ type Peer struct {
 	Got      map[uint64]time.Duration
 	Lost     map[uint64]bool // blocks that the relay gave up
 	Refuted  int
+	Sent     int64 // bytes of packets
 	// OnComplete, if set, decides about a body.
 	OnComplete func(relay.Complete) bool
 }
@@ -82,10 +86,37 @@ func New(c Config) *Sim {
 		s.short[p.id] = i
 		s.Peers = append(s.Peers, p)
 	}
+	s.rank()
 	for i := range c.Peers {
 		s.Meet(i)
 	}
 	return s
+}
+
+// rank finds out who is to be connected to whom.
+func (s *Sim) rank() {
+	if !s.Rows {
+		return
+	}
+	var visible []peer.ID
+	for i := range s.Config.Peers {
+		if !s.Hidden(i) {
+			visible = append(visible, ID(i))
+		}
+	}
+	g := grid.New(visible...)
+	for i := range s.Config.Peers {
+		s.rows = append(s.rows, g.Neighbours(ID(i)))
+	}
+}
+
+// far says whether two peers are not to be connected.
+func (s *Sim) far(a, b int) bool {
+	if !s.Rows {
+		return false
+	}
+	_, near := s.rows[a][ID(b)]
+	return !near
 }
 
 func fill(c *Config) {
@@ -134,7 +165,7 @@ func (s *Sim) Meet(i int) {
 			continue
 		}
 		view = append(view, relay.Member{
-			ID: ID(j), Org: s.Org(j), RTT: s.Latency(i, j) + s.Latency(j, i), Connected: s.Linked(i, j), Hidden: s.Hidden(j), Leader: s.Leader(j),
+			ID: ID(j), Org: s.Org(j), RTT: s.Latency(i, j) + s.Latency(j, i), Connected: s.Linked(i, j) && !s.far(i, j), Far: s.far(i, j), Hidden: s.Hidden(j), Leader: s.Leader(j),
 		})
 	}
 	s.Peers[i].Members(s.time(), view)
