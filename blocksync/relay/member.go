@@ -42,7 +42,8 @@ type member struct {
 	proven int       // blocks or pieces that it is known to have forwarded
 	behind time.Time // until when it is taken not to be able to judge our announcements
 
-	fault  int // as a source: blocks that stalled, as a relay: nothing
+	fault  int       // as a source: blocks that stalled; in rows: how often it was asked in vain since it gave something
+	gave   time.Time // when it last sent something new
 	forged int
 	liar   time.Time // until when its pieces are not looked at
 }

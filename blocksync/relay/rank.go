@@ -92,7 +92,13 @@ type first struct {
 }
 
 // patience is what each rank waits: longer than an announcement takes to be seen.
-func (m *Machine) patience() time.Duration { return max(stagger, m.rtt()*12/10) }
+func (m *Machine) patience() time.Duration {
+	wait := max(stagger, m.rtt()*12/10)
+	if m.inRows { // it takes another hop
+		wait *= 2
+	}
+	return wait
+}
 
 // announcedFirst notes who announced a block first. Of those who did so at the same time, as far as they could know, it is
 // the lowest, so that all see the same one; the others stop.

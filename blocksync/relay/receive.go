@@ -105,6 +105,7 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 	if !b.done {
 		if isNew = m.keep(b, f); isNew {
 			b.course.came(m.came, b.bytes, !b.announcedBy(s.ID))
+			s.gave = m.now
 		}
 	}
 	m.forward(s, b, f, isNew)

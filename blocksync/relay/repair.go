@@ -156,9 +156,12 @@ func (m *Machine) repair(b *block) {
 			b.collectAt = m.now.Add(collect)
 			return
 		}
-		if len(p.wanted) <= directWanters || len(good) == 0 {
+		switch {
+		case len(p.wanted) <= directWanters || len(good) == 0:
 			m.repairDirect(b, p)
-		} else {
+		case m.inRows:
+			m.repairOverRows(b, p, next())
+		default:
 			m.repairOver(b, p, next())
 		}
 		p.wanted = nil

@@ -17,6 +17,9 @@ type wanting struct {
 	reasked time.Time // when anything was last asked for again
 	alarmed bool      // something was asked for that was on its way
 	stopped bool      // GiveUp was said
+	lenders []*member // in rows: whom we ask at the moment
+
+	lendersAt time.Time
 }
 
 // asked is when and how often a leaf was asked for.
@@ -84,10 +87,11 @@ func (m *Machine) wants(why Late) {
 // lateness is which leaves are late at one moment.
 type lateness struct {
 	quiet   time.Duration
-	all     bool // nothing has come for long
-	stalled int  // leaves below are late, because nothing comes at the moment; -1 if something does
-	hush    bool // nothing is asked for again at the moment
-	over    int  // leaves below are late, because one sent after them has been here for long
+	all     bool          // nothing has come for long
+	stalled int           // leaves below are late, because nothing comes at the moment; -1 if something does
+	hush    bool          // nothing is asked for again at the moment
+	over    int           // leaves below are late, because one sent after them has been here for long
+	around  time.Duration // in rows: whoever does not answer in so long is not waited for, since many can be asked
 }
 
 func (l lateness) leaf(i int) bool { return l.all || i < l.over || i < l.stalled }
@@ -117,6 +121,8 @@ func (l lateness) again(now time.Time, a asked) bool {
 	switch {
 	case l.hush || a.tries >= askMost:
 		return false
+	case l.around > 0:
+		return now.Sub(a.at) >= l.around
 	case l.all || l.stalled >= 0:
 		return now.Sub(a.at) >= min(askAgainBusy, askAgain<<max(0, a.tries-2))
 	default:
@@ -127,6 +133,9 @@ func (l lateness) again(now time.Time, a asked) bool {
 func (m *Machine) lateness(b *block) lateness {
 	elapsed, idle := m.now.Sub(b.began), b.idle(m.now)
 	l := lateness{quiet: max(m.quiet+m.perSize(b), elapsed/3), stalled: -1, over: -1}
+	if m.inRows {
+		l.around = m.quiet + m.perSize(b)
+	}
 	l.all = idle > l.quiet
 	stalled := !l.all && idle > max(m.quiet, elapsed/4)
 	n := b.tree.Count()
@@ -159,7 +168,9 @@ func (m *Machine) ask(b *block, asks map[peer.ID]*Frame, leaf int) {
 		return
 	}
 	whom := []*member{to}
-	if b.asked[leaf].tries >= 3 {
+	if m.inRows && !b.announcedBy(to.ID) {
+		whom = m.askAround(b, len(asks) == 0, leaf)
+	} else if b.asked[leaf].tries >= 3 {
 		if other := m.other(b, asks); other != nil {
 			whom = append(whom, other)
 		}
@@ -268,7 +279,7 @@ func (m *Machine) report(b *block) {
 		}
 	}
 	for _, a := range b.announcers {
-		if s := m.members[a.id]; s != nil && !s.Far {
+		if s := m.members[a.id]; s != nil && s.Connected {
 			m.tell(s, f)
 		}
 	}

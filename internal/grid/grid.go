@@ -76,7 +76,7 @@ func New(members ...peer.ID) *Grid {
 	return g
 }
 
-// Neighbours are the members that a member is to be connected to.
+// Neighbours are the members that a member is to be connected to; nobody, if it is not in the view.
 func (g *Grid) Neighbours(self peer.ID) map[peer.ID]struct{} {
 	set, n := map[peer.ID]struct{}{}, len(g.all)
 	for bits := Bits(n - n/margin); bits <= Bits(n+n/margin); bits++ {
@@ -90,7 +90,10 @@ func (g *Grid) around(self peer.ID, bits int, set map[peer.ID]struct{}) {
 	me := spot{Point(self), self}
 	own := Row(me.point, bits)
 	mine := g.row(own, bits)
-	place, _ := slices.BinarySearchFunc(mine, me, compare)
+	place, here := slices.BinarySearchFunc(mine, me, compare)
+	if !here {
+		return
+	}
 	for _, s := range mine {
 		if s.id != self {
 			set[s.id] = struct{}{}

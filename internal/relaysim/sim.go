@@ -112,7 +112,7 @@ func (s *Sim) rank() {
 
 // far says whether two peers are not to be connected.
 func (s *Sim) far(a, b int) bool {
-	if !s.Rows {
+	if !s.Rows || s.Hidden(a) || s.Hidden(b) {
 		return false
 	}
 	_, near := s.rows[a][ID(b)]
