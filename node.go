@@ -66,6 +66,10 @@ type Node struct {
 	incarnations *msp.Incarnations // nil without a data directory
 	recalled     []roster.Entry    // members that were there when the node ran last
 	sequence     membership.Sequence
+	mesh         struct {
+		sync.Mutex // guards the rest
+		neighbours
+	}
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -140,6 +144,7 @@ func (n *Node) build(ps *pubsub.PubSub) error {
 		Host: n.host, Bootstrap: n.bootstrap, Remembered: roster.Dials(n.recalled), Connected: n.ensure, Unreachable: n.unreachable, Joined: n.joined,
 		Log: n.logger("host"), Registerer: n.registerer,
 	})
+	n.mesh.neighbours = neighbours{self: n.ID(), most: n.fullMesh}
 	n.carrier = relay.NewCarrier(relay.CarrierConfig{Host: n.host, Accounts: n.accounts, Speaks: n.speaks, Sampled: n.counts.flowed, Log: n.logger("relay")})
 	n.org, err = newOrganization(n)
 	return err
@@ -291,14 +296,27 @@ func (n *Node) secret() []byte {
 	return sum[:]
 }
 
-// want tells the keeper whom to be connected to: everybody of our organization and every visible member of our channels, as
-// long as a full mesh is sensible.
+// want tells the keeper whom to be connected to, and whom not.
 func (n *Node) want() {
-	views := [][]membership.Member{n.org.tracker.Members()}
+	organization := n.org.tracker.Members()
+	var channels [][]membership.Member
 	for _, c := range n.Channels() {
-		views = append(views, c.tracker.Members())
+		channels = append(channels, c.tracker.Members())
 	}
-	n.keeper.Want(wanted(views, n.MSPID(), n.fullMesh))
+	n.mesh.Lock()
+	defer n.mesh.Unlock()
+	n.mesh.choose(organization, channels)
+	n.keeper.Want(n.mesh.near)
+	if n.ownsHost {
+		n.keeper.Surplus(n.mesh.spare)
+	}
+}
+
+// far says whether others reach a member, and we need not be connected to it.
+func (n *Node) far(id peer.ID) bool {
+	n.mesh.Lock()
+	defer n.mesh.Unlock()
+	return n.mesh.far(id)
 }
 
 // hidden says whether only our own organization may see us: nothing is said on the topics of channels then.

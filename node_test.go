@@ -65,6 +65,7 @@ func TestNewRefuses(t *testing.T) {
 		{"timing", devnet.Peer, []weft.Option{weft.WithTiming(membership.Timing{AliveInterval: -1})}, "aliveTimeInterval"},
 		{"full mesh", devnet.Peer, []weft.Option{weft.WithFullMesh(0)}, "full mesh of 0 members"},
 		{"fan-out", devnet.Peer, []weft.Option{weft.WithFanOut(65)}, "fan-out of 65 peers, want 1 to 64"},
+		{"full mesh of too many", devnet.Peer, []weft.Option{weft.WithFullMesh(2001)}, "full mesh of 2001 members, want 2 to 2000"},
 		{"both", devnet.Peer, []weft.Option{weft.WithFullMesh(0), weft.WithTiming(membership.Timing{})}, "full mesh of 0 members"},
 		{"a data directory that is a file", devnet.Peer, []weft.Option{weft.WithDataDir(file)}, "data directory"},
 		{"a client's identity", devnet.Client, nil, "may not act as a peer"},

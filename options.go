@@ -98,7 +98,11 @@ func WithOrgSecret(secret []byte) Option { return func(c *config) { c.orgSecret 
 // WithTiming says when silence means death. The default is Fabric's.
 func WithTiming(t membership.Timing) Option { return func(c *config) { c.timing = t } }
 
-// WithFullMesh is up to how many members the node keeps a connection to each (weft.relay.fullMeshMax). The default is 300.
+// A full mesh of one is nobody; in one of 2,000 the connections take 230 MB.
+const minMesh, maxMesh = 2, 2000
+
+// WithFullMesh is up to how many members, ourselves included, the node keeps a connection to each; beyond, to about three times the
+// square root of their number, by a grid (weft.relay.fullMeshMax). The default is 300; 2 to 2,000 are possible. All members of a channel need the same.
 func WithFullMesh(members int) Option { return func(c *config) { c.fullMesh = members } }
 
 // WithFanOut is how many peers are asked at one time for blocks that are missing, [MaxFanOut] at most
@@ -123,8 +127,8 @@ func newConfig(opts []Option) (config, error) {
 	if err := c.timing.Validate(); err != nil {
 		errs = append(errs, err)
 	}
-	if c.fullMesh < 1 {
-		errs = append(errs, fmt.Errorf("weft: full mesh of %d members, want at least 1", c.fullMesh))
+	if c.fullMesh < minMesh || c.fullMesh > maxMesh {
+		errs = append(errs, fmt.Errorf("weft: full mesh of %d members, want %d to %d", c.fullMesh, minMesh, maxMesh))
 	}
 	if c.fanOut < 0 || c.fanOut > MaxFanOut {
 		errs = append(errs, fmt.Errorf("weft: fan-out of %d peers, want 1 to %d, or 0 for the default", c.fanOut, MaxFanOut))

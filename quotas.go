@@ -3,16 +3,12 @@
 package weft
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"maps"
-	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/internal/fair"
-	"github.com/weft-p2p/weft/membership"
 	"github.com/weft-p2p/weft/msp"
 )
 
@@ -56,39 +52,4 @@ func (n *Node) barred(id peer.ID) {
 	if err := n.host.Network().ClosePeer(id); err != nil {
 		n.log.Debug("connection of a barred peer not closed", "peer", id, "err", err)
 	}
-}
-
-// wanted chooses whom to be connected to, at most so many: one host key of each identity, our own organization first, up to
-// half of the places if there are others, then of each organization in turn, so that none takes the places of another.
-func wanted(views [][]membership.Member, own string, most int) map[peer.ID]struct{} {
-	known := map[peer.ID]membership.Member{}
-	for _, members := range views {
-		for _, m := range members {
-			if m.Record != nil {
-				known[m.ID] = m
-			}
-		}
-	}
-	orgs := map[string][]peer.ID{}
-	everybody := slices.SortedFunc(maps.Values(known), func(a, b membership.Member) int { return cmp.Compare(a.ID, b.ID) })
-	for _, m := range membership.OnePerIdentity(everybody) {
-		orgs[m.MSPID] = append(orgs[m.MSPID], m.ID)
-	}
-	ids := map[peer.ID]struct{}{}
-	take := func(org string, n int) {
-		n = min(n, len(orgs[org]), most-len(ids))
-		for _, id := range orgs[org][:n] {
-			ids[id] = struct{}{}
-		}
-		orgs[org] = orgs[org][n:]
-	}
-	take(own, most/2)
-	names := slices.Sorted(maps.Keys(orgs))
-	for before := -1; len(ids) > before; {
-		before = len(ids)
-		for _, org := range names {
-			take(org, 1)
-		}
-	}
-	return ids
 }

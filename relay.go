@@ -42,12 +42,13 @@ func (c *Channel) relayView() (view []relay.Member) {
 		known[m.ID] = true
 		view = append(view, relay.Member{
 			ID: m.ID, Identity: ownerOf(m.Record.Identity()).Identity, Org: m.MSPID, Hidden: !m.Visible && m.MSPID == c.node.MSPID(), Leader: m.State.Leader,
+			Far: c.node.far(m.ID),
 		})
 	}
 	for _, id := range c.readers() {
 		if record, _ := c.node.auth.Known(id); record != nil && !known[id] {
 			owner := ownerOf(record.Identity())
-			view = append(view, relay.Member{ID: id, Identity: owner.Identity, Org: owner.Org})
+			view = append(view, relay.Member{ID: id, Identity: owner.Identity, Org: owner.Org, Guest: true})
 		}
 	}
 	return view

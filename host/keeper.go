@@ -59,7 +59,8 @@ type KeeperConfig struct {
 
 // Keeper keeps connections to those who are wanted. gossipsub does not come back after a partition, and nobody else would.
 // It says only who is wanted and when to try again; addresses come from the host's peer routing, and resolving, ranking,
-// de-duplication and trimming stay libp2p's. Want, Anchors and Remember are safe for concurrent use, before Run and while it runs.
+// de-duplication and trimming stay libp2p's. In a large network it closes connections that are left over. Want, Surplus, Anchors
+// and Remember are safe for concurrent use, before Run and while it runs.
 type Keeper struct {
 	cfg     KeeperConfig
 	metrics *keeperMetrics
@@ -68,6 +69,7 @@ type Keeper struct {
 
 	mu      sync.Mutex // guards all below
 	wanted  map[peer.ID]struct{}
+	surplus map[peer.ID]struct{}
 	anchors []string
 	spare   []string // remembered
 }
@@ -105,6 +107,15 @@ func newRand() *rand.Rand {
 func (k *Keeper) Want(ids map[peer.ID]struct{}) {
 	k.mu.Lock()
 	k.wanted = maps.Clone(ids)
+	k.mu.Unlock()
+	k.wake()
+}
+
+// Surplus sets members that need no connection, in place of those of the last call: they are not kept for having been found at an
+// address, and connections to them are closed after 20 s. The map stays the caller's.
+func (k *Keeper) Surplus(ids map[peer.ID]struct{}) {
+	k.mu.Lock()
+	k.surplus = maps.Clone(ids)
 	k.mu.Unlock()
 	k.wake()
 }
@@ -187,6 +198,9 @@ func (r *keeping) start(ctx context.Context, timer *time.Timer) {
 	now := time.Now()
 	r.tell(r.plan.overdue(now))
 	due, wake := r.plan.due(now, r.cfg.Parallel-r.running, r.cfg.Parallel/4)
+	over, later := r.plan.surplus.due(now)
+	wake = sooner(wake, later)
+	r.close(over)
 	for _, t := range due {
 		r.running++
 		who := r.plan.who(t)
@@ -195,6 +209,17 @@ func (r *keeping) start(ctx context.Context, timer *time.Timer) {
 	timer.Stop()
 	if !wake.IsZero() {
 		timer.Reset(wake.Sub(now))
+	}
+}
+
+// close ends connections to members that need none.
+func (r *keeping) close(ids []peer.ID) {
+	for _, id := range ids {
+		r.attempts.Go(func() {
+			if err := r.cfg.Host.Network().ClosePeer(id); err != nil {
+				r.cfg.Log.Debug("connection that is left over not closed", "peer", id, "err", err)
+			}
+		})
 	}
 }
 
@@ -220,7 +245,9 @@ func (r *keeping) wish(now time.Time) {
 	for _, addr := range r.spare {
 		targets[target{addr: addr, spare: true}] = struct{}{}
 	}
+	over := r.surplus
 	r.mu.Unlock()
+	r.plan.surplus.set(now, over, r.linked)
 	r.plan.want(now, targets)
 	r.settle()
 }
@@ -232,9 +259,11 @@ func (r *keeping) event(e any) {
 	}
 	if c.Connectedness == network.Connected {
 		r.plan.connected(time.Now(), c.Peer)
+		r.plan.surplus.connected(time.Now(), c.Peer)
 		return
 	}
 	r.plan.disconnected(time.Now(), c.Peer)
+	r.plan.surplus.disconnected(c.Peer)
 	r.settle()
 }
 

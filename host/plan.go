@@ -64,6 +64,7 @@ type plan struct {
 	self    peer.ID
 	rand    *rand.Rand
 	targets map[target]*progress
+	surplus surplus
 }
 
 func newPlan(self peer.ID, rnd *rand.Rand) *plan {
@@ -216,7 +217,7 @@ func (p *plan) overdue(now time.Time) (unreachable []peer.ID) {
 // first, but before them those that did not fail last time, which may take all slots; the others leave spare ones free, so that
 // no redial waits for the dials of dead members to time out.
 //
-// An address where a wanted member was found is left alone while anybody is connected, since the member is a target itself.
+// An address where a member was found that is wanted, or that needs no connection, is left alone while anybody is connected, since the member is a target itself.
 // Any other address is tried until somebody is there: who was there once may be forgotten as a member, after a long partition
 // say, or never have been one, and then the address is the only way to the other side.
 func (p *plan) due(now time.Time, slots, spare int) (start []target, wake time.Time) {
@@ -225,7 +226,7 @@ func (p *plan) due(now time.Time, slots, spare int) (start []target, wake time.T
 	for t, s := range p.targets {
 		wake = sooner(wake, s.report)
 		switch {
-		case s.running || s.up || s.never || t.addr != "" && !alone && (t.spare || p.wanted(s.peer)):
+		case s.running || s.up || s.never || t.addr != "" && !alone && (t.spare || p.wanted(s.peer) || p.surplus.has(s.peer)):
 		case s.next.After(now):
 			wake = sooner(wake, s.next)
 		case s.failures == 0:
@@ -294,7 +295,7 @@ func (p *plan) alone() bool {
 func (p *plan) kept() (protect map[peer.ID]struct{}, wanted, up int) {
 	protect = make(map[peer.ID]struct{}, len(p.targets))
 	for t, s := range p.targets {
-		if !s.dropped && (t.id != "" || s.up) {
+		if !s.dropped && (t.id != "" || s.up && !p.surplus.has(s.peer)) {
 			protect[s.peer] = struct{}{}
 		}
 		if t.id == "" {

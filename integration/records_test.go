@@ -15,9 +15,7 @@ import (
 // carry their records no more.
 func sparse(t *testing.T) *testNet {
 	n := newNet(t, wan, 2, 3)
-	for _, p := range n.peers {
-		p.options = []weft.Option{weft.WithFullMesh(1)}
-	}
+	n.star(n.peers, n.peers[0], n.peers[3])
 	n.startAll()
 	time.Sleep(100 * time.Second)
 	n.requireView(n.peers...)
@@ -29,7 +27,7 @@ func TestNewcomerLearnsRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := sparse(t)
 		late := n.add(n.orgs[1], 7)
-		late.options = []weft.Option{weft.WithFullMesh(1)}
+		n.star(n.peers, n.peers[0], n.peers[3])
 		late.start()
 		time.Sleep(meeting)
 		n.requireView(n.peers...)
@@ -83,9 +81,7 @@ func TestRenewalWhileCutOff(t *testing.T) {
 func TestPlainMemberLearnsRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNet(t, wan, 1, 4)
-		for _, p := range n.peers[:3] {
-			p.options = []weft.Option{weft.WithFullMesh(1)}
-		}
+		n.star(n.peers[:3], n.peers[0])
 		plain := n.peers[3]
 		plain.plain, plain.from = true, []int{1}
 		n.peers[0].start(weft.AsLeader())

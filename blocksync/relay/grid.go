@@ -30,7 +30,7 @@ func (m *Machine) ownRow(bits int) int { return grid.Row(grid.Point(m.Self), bit
 func (m *Machine) settle() {
 	visible, far := 0, false
 	for _, s := range m.order {
-		if !s.Hidden {
+		if !s.Hidden && !s.Guest {
 			visible++
 			far = far || s.Far
 		}
@@ -47,7 +47,7 @@ func (m *Machine) lineUp() {
 	m.rows = make([][]*member, 1<<m.bits)
 	self, own := grid.Point(m.Self), m.ownRow(m.bits)
 	for _, s := range m.order {
-		if !s.Hidden {
+		if !s.Hidden && !s.Guest {
 			m.rows[s.row(m.bits)] = append(m.rows[s.row(m.bits)], s)
 		}
 	}
@@ -138,7 +138,7 @@ func (m *Machine) mates(all []*member) []*member {
 	}
 	var row []*member
 	for _, s := range all {
-		if m.inRow(s, m.bits) {
+		if m.inRow(s, m.bits) && !s.Guest {
 			row = append(row, s)
 		}
 	}

@@ -20,6 +20,7 @@ type Member struct {
 	Connected bool          // and speaks the protocol, and may read the channel
 	Far       bool          // we are not to be connected: others reach it
 	Hidden    bool          // only its organization sees it
+	Guest     bool          // we see it because it is connected to us: others need not
 	Leader    bool          // it has blocks of the ordering service
 }
 

@@ -95,7 +95,7 @@ func (d *draft) weftFields() map[string]setter {
 		"weft.bootstrap":         checked(list(&d.Bootstrap), &d.Bootstrap, dialable),
 		"weft.orgSecret":         text((*string)(&d.OrgSecret)),
 		"weft.anchorOverrides":   d.anchorOverrides,
-		"weft.relay.fullMeshMax": number(&d.FullMesh),
+		"weft.relay.fullMeshMax": between(&d.FullMesh, 2, 2000),
 		"weft.members":           number(&d.Members),
 
 		"weft.election.turn":       duration(&e.Turn),

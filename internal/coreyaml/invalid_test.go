@@ -45,6 +45,8 @@ func TestInvalid(t *testing.T) {
 		"negative number":       {"weft: {members: -1}", "", []string{"weft.members", `"-1"`}},
 		"huge number":           {"weft: {members: 99999999999}", "", []string{"weft.members"}},
 		"too many neighbours":   {"peer: {gossip: {propagatePeerNum: 65}}", "", []string{"peer.gossip.propagatePeerNum", `"65"`, "up to 64"}},
+		"mesh of one":           {"weft: {relay: {fullMeshMax: 1}}", "", []string{"weft.relay.fullMeshMax", `"1"`, "from 2 to 2000", "0 for the default"}},
+		"mesh too large":        {"", "CORE_WEFT_RELAY_FULLMESHMAX=5000", []string{"weft.relay.fullMeshMax", `"5000"`, "from 2 to 2000"}},
 		"boolean":               {"", "CORE_PEER_GOSSIP_ORGLEADER=yes", []string{"peer.gossip.orgLeader", `"yes"`, "CORE_PEER_GOSSIP_ORGLEADER", "write true or false"}},
 		"text that is a list":   {"\n\npeer: {id: [a]}", "", []string{"peer.id is a list (line 3)", "single text"}},
 		"text with keys":        {"weft: {dataDir: {a: b}}", "", []string{"weft.dataDir is a section", "file name"}},

@@ -117,6 +117,21 @@ func atMost(most int, to *int) setter {
 	}
 }
 
+// between is a number within bounds.
+func between(to *int, low, high int) setter {
+	return func(n *yaml.Node) error {
+		v := *to
+		if err := number(&v)(n); err != nil {
+			return err
+		}
+		if v < low || v > high {
+			return fmt.Errorf("write a whole number from %d to %d, or 0 for the default", low, high)
+		}
+		*to = v
+		return nil
+	}
+}
+
 // duration takes a duration in Go's syntax. Zero and empty leave the default (Fabric's rule).
 func duration(to *time.Duration) setter {
 	const write = "write a duration with its unit, such as 500ms, 5s or 1h30m, or 0 for the default"

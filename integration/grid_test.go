@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/stretchr/testify/require"
+	"github.com/weft-p2p/weft"
+	"github.com/weft-p2p/weft/internal/grid"
+)
+
+// gridded is a network of one organization that is far larger than a full mesh may be.
+func gridded(t *testing.T, peers int) *testNet {
+	n := newNet(t, lan, 1, peers)
+	for _, p := range n.peers {
+		p.options = []weft.Option{weft.WithFullMesh(8)}
+	}
+	return n
+}
+
+// requireGrid requires that the peers that run are connected to their neighbours and to nobody else.
+func (n *testNet) requireGrid() {
+	n.t.Helper()
+	var ids []peer.ID
+	for _, p := range n.peers {
+		if p.weft != nil {
+			ids = append(ids, p.host.ID())
+		}
+	}
+	g := grid.New(ids...)
+	for _, p := range n.peers {
+		if p.weft == nil {
+			continue
+		}
+		linked := map[peer.ID]struct{}{}
+		for _, id := range p.host.Network().Peers() {
+			linked[id] = struct{}{}
+		}
+		near := g.Neighbours(p.host.ID())
+		require.Equal(n.t, near, linked, "peer %d", p.number)
+		require.LessOrEqual(n.t, len(linked), 18, "peer %d", p.number)
+	}
+}
+
+// TestGridOfPeers: with a full mesh of eight at most, 28 peers keep the connections of the grid, and everybody gets every block, small
+// and big, while some join, leave, crash and are cut off together. In the end the connections are those of the grid again.
+func TestGridOfPeers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("28 peers")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		n := gridded(t, 28)
+		late, away, leaves, crashes := n.peers[25:], n.peers[20:25], n.peers[6], n.peers[5]
+		n.peers[0].start(weft.AsLeader())
+		for _, p := range n.peers[1:25] {
+			p.start()
+		}
+		time.Sleep(30 * time.Second)
+		n.requireGrid()
+		n.order(1, 100<<10, 0)
+		n.order(1, 1<<10, 0)
+		n.requireAll(2*time.Second, n.peers[:25]...)
+
+		for _, p := range late {
+			p.start()
+		}
+		n.order(2, 60<<10, 300*time.Millisecond)
+		crashes.crash()
+		leaves.stop()
+		n.order(2, 60<<10, 300*time.Millisecond)
+		n.split(away...)
+		n.order(2, 60<<10, 300*time.Millisecond)
+		time.Sleep(5 * time.Second)
+		n.unite()
+		var living []*testPeer
+		for _, p := range n.peers {
+			if p != crashes && p != leaves {
+				living = append(living, p)
+			}
+		}
+		n.requireAll(20*time.Second, living...)
+
+		crashes.restart()
+		leaves.start()
+		time.Sleep(30 * time.Second)
+		n.requireGrid()
+		n.order(1, 100<<10, 0)
+		n.requireAll(2*time.Second, n.peers...)
+	})
+}

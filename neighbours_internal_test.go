@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package weft
+
+import (
+	"crypto/rand"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/stretchr/testify/require"
+	"github.com/weft-p2p/weft/internal/devnet"
+	"github.com/weft-p2p/weft/membership"
+	"github.com/weft-p2p/weft/msp"
+)
+
+// crowd enrolls members.
+type crowd struct {
+	t    *testing.T
+	orgs map[string]*devnet.Org
+}
+
+// enroll makes living, visible members of an organization, of one identity each.
+func (c *crowd) enroll(org string, count int) (members []membership.Member) {
+	for range count {
+		members = append(members, c.twins(org, 1)...)
+	}
+	return members
+}
+
+// twins makes the members of one identity with several host keys.
+func (c *crowd) twins(name string, hostKeys int) (members []membership.Member) {
+	org := c.orgs[name]
+	if org == nil {
+		var err error
+		org, err = devnet.NewOrg(name, time.Now())
+		require.NoError(c.t, err)
+		c.orgs[name] = org
+	}
+	node, err := org.Enroll(fmt.Sprint("peer", time.Now().UnixNano()), devnet.Peer, time.Now())
+	require.NoError(c.t, err)
+	local, err := node.Local()
+	require.NoError(c.t, err)
+	for i := range hostKeys {
+		key, _, err := crypto.GenerateEd25519Key(rand.Reader)
+		require.NoError(c.t, err)
+		rec, err := msp.IssueRecord(key, local.Signer, uint64(i+1), time.Now())
+		require.NoError(c.t, err)
+		members = append(members, membership.Member{ID: rec.PeerID(), MSPID: local.Signer.MSPID(), Record: rec, Alive: true, Visible: true})
+	}
+	return members
+}
+
+// TestSmallNetworkIsAFullMesh: everybody is near, with the newest of its host keys, and nobody is spare.
+func TestSmallNetworkIsAFullMesh(t *testing.T) {
+	c := &crowd{t, map[string]*devnet.Org{}}
+	own, others, twins := c.enroll("Own", 3), c.enroll("Other", 4), c.twins("Other", 8)
+	n := neighbours{self: "self", most: 9}
+	n.choose(own, [][]membership.Member{own, append(others, twins...)})
+	require.Len(t, n.near, 8)
+	require.Contains(t, n.near, twins[7].ID, "the newest incarnation")
+	require.Empty(t, n.spare)
+	require.False(t, n.far(others[0].ID))
+}
+
+// TestLargeNetworkIsAGrid: above the limit only the neighbours of the grid are near, and our own organization; back below, the mesh is
+// full only when it is a tenth smaller, and nobody is spare in between.
+func TestLargeNetworkIsAGrid(t *testing.T) {
+	c := &crowd{t, map[string]*devnet.Org{}}
+	own, others := c.enroll("Own", 5), c.enroll("Other", 60)
+	n := neighbours{self: "self", most: 20}
+	n.choose(own, [][]membership.Member{own, others})
+	for _, m := range own {
+		require.Contains(t, n.near, m.ID)
+	}
+	require.Less(t, len(n.near), 40)
+	require.Greater(t, len(n.near), 12)
+	require.Len(t, n.spare, 65-len(n.near))
+	for id := range n.spare {
+		require.True(t, n.far(id))
+	}
+
+	for _, at := range []struct {
+		others        int
+		sparse, spare bool
+	}{{15, true, true}, {14, true, false}, {13, true, false}, {12, false, false}, {14, false, false}, {15, true, true}} {
+		n.choose(own, [][]membership.Member{own, others[:at.others]})
+		require.Equal(t, at.sparse, n.sparse, "with %d others", at.others)
+		require.Equal(t, at.spare, len(n.spare) > 0, "with %d others", at.others)
+	}
+}
+
+// TestLargeOrganizationIsAGrid: an organization that alone would take more than half of the connections is a grid, hidden members
+// included; of a channel only visible members are.
+func TestLargeOrganizationIsAGrid(t *testing.T) {
+	c := &crowd{t, map[string]*devnet.Org{}}
+	own := c.enroll("Own", 40)
+	for i := range own {
+		own[i].Visible = i < 2
+	}
+	n := neighbours{self: "self", most: 20}
+	n.choose(own, [][]membership.Member{own})
+	require.Less(t, len(n.near), 30)
+	require.Contains(t, n.near, own[0].ID)
+	require.Contains(t, n.near, own[1].ID)
+}
+
+// TestDeadNeighboursAreDialed: those that would be neighbours if everybody lived, besides the living ones.
+func TestDeadNeighboursAreDialed(t *testing.T) {
+	c := &crowd{t, map[string]*devnet.Org{}}
+	others := c.enroll("Other", 60)
+	n := neighbours{self: "self", most: 20}
+	n.choose(nil, [][]membership.Member{others})
+	whole := n.near
+	for i := range others {
+		others[i].Alive = i%2 == 0
+	}
+	n.choose(nil, [][]membership.Member{others})
+	dead, living := 0, map[peer.ID]bool{}
+	for _, m := range others {
+		living[m.ID] = m.Alive
+	}
+	for id := range whole {
+		if !living[id] {
+			dead++
+			require.Contains(t, n.near, id)
+		}
+	}
+	require.Greater(t, dead, 3)
+}
