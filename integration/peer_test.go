@@ -39,7 +39,6 @@ type testPeer struct {
 	guarded bool          // the caller gave its pubsub weft's guard after all
 	tap     *tap          // hears what its pubsub says, unless nil
 	wire    *wire         // hears every byte that reaches its host, unless nil
-	apart   *apart        // whom it connects to, unless nil
 	traffic *traffic
 
 	host    host
@@ -119,9 +118,6 @@ func (p *testPeer) newNode() {
 // newHost is weft's own host, or that of a caller who knows nothing of weft.
 func (p *testPeer) newHost() host {
 	t, options := p.net.t, append(p.links(), libp2p.BandwidthReporter(p.traffic))
-	if p.apart != nil {
-		options = append(options, libp2p.ConnectionGater(p.apart))
-	}
 	if p.plain {
 		return p.callersHost(options)
 	}

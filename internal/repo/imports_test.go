@@ -18,24 +18,25 @@ import (
 // The five leaves (host, topics, membership, leader, blocksync) know msp and the formulas, and not each other; only the root
 // knows them all. What stands in for a Fabric network (devnet, orderer, simtest) is for tests and the demo.
 var own = map[string][]string{
-	".":                            {"msp/...", "host", "topics/...", "membership", "leader/...", "blocksync/...", "internal/block", "internal/meter", "internal/fair", "internal/roster", "internal/stream"},
+	".":                            {"msp/...", "host", "topics/...", "membership", "leader/...", "blocksync/...", "internal/block", "internal/grid", "internal/meter", "internal/fair", "internal/roster", "internal/stream"},
 	"msp":                          {"internal/block"},
 	"host":                         {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/meter"},
 	"topics":                       {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/leaves"},
 	"topics/evidence":              {"topics", "msp/...", "internal/block", "internal/leaves", "internal/meter"},
 	"membership":                   {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/meter"},
 	"leader":                       {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/meter"},
-	"blocksync":                    {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/leaves", "internal/meter"},
+	"blocksync":                    {"msp/...", "internal/fair", "internal/block", "internal/grid", "internal/stream", "internal/leaves", "internal/meter"},
 	"internal/block":               {},
 	"internal/leaves":              {},
 	"internal/meter":               {},
 	"internal/fair":                {},
+	"internal/grid":                {},
 	"internal/stream":              {"internal/fair", "internal/meter"},
 	"internal/roster":              {},
 	"internal/simtest":             {},
 	"internal/reference":           {},
 	"internal/plot":                {},
-	"internal/relaysim":            {"blocksync/relay", "internal/leaves"},
+	"internal/relaysim":            {"blocksync/relay", "internal/grid", "internal/leaves"},
 	"internal/repo":                {},
 	"internal/blocktest":           {"msp/...", "internal/block", "internal/devnet", "internal/orderer/orderertest"},
 	"internal/devnet":              {"msp/...", "internal/block", "blocksync/ledger"},
@@ -76,7 +77,7 @@ var foreign = []string{
 }
 
 // embedded are the folders where foreign holds; the root counts without what is below it.
-var embedded = []string{"msp", "host", "topics", "membership", "leader", "blocksync", "internal/block", "internal/fair", "internal/leaves", "internal/meter", "internal/roster", "internal/stream"}
+var embedded = []string{"msp", "host", "topics", "membership", "leader", "blocksync", "internal/block", "internal/fair", "internal/grid", "internal/leaves", "internal/meter", "internal/stream"}
 
 func TestImports(t *testing.T) {
 	for _, f := range goFiles(t) {
