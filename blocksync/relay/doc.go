@@ -14,6 +14,9 @@
 // repairs it over members that it knows to forward; who fails it gets fewer pieces, or none but probes. Several sources of one
 // block agree by rank who spreads it. Small blocks go from the source to everybody.
 //
+// In a network where not everybody is connected to everybody, a relay sends to its own row and to one member of each other
+// row, which sends to that row (package internal/grid).
+//
 // A [Machine] is one node's part in one channel, pure and clockless. A [Channel] gives it a clock and its verdicts, and the
 // [Carrier] of the host its streams (/weft/relay/1.0.0), which all channels share. When the relay gives a block up, range
 // requests bring it (package blocksync): nothing here is a guarantee. docs/spec/relay.md has the protocol, ADR 025 the reasons.

@@ -17,6 +17,9 @@ import (
 // TestRowsDeliver: where everybody is connected to the neighbours of the grid only, a block is with everybody after three hops,
 // in one copy, no complaint, and nobody sends much more than others.
 func TestRowsDeliver(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it costs seconds, and many under the race detector")
+	}
 	const peers = 150
 	for _, c := range []struct {
 		size   int
@@ -42,6 +45,9 @@ func TestRowsDeliver(t *testing.T) {
 
 // TestRowsSurvive: whatever a third of the members of a large network do, every other gets every block.
 func TestRowsSurvive(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it costs seconds, and many under the race detector")
+	}
 	for name, deed := range misdeeds {
 		t.Run(name, func(t *testing.T) {
 			const peers, size = 60, 60_000
@@ -76,4 +82,36 @@ func TestRowsSurvive(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAlongOnTheWire: the number of bits is in the mode of a piece, up to 15; other modes are nonsense.
+func TestAlongOnTheWire(t *testing.T) {
+	for mode, valid := range map[relay.Mode]bool{relay.WithinOrg: true, relay.WithinOrg + 1: false, relay.Along - 1: false, relay.Along: true, relay.Along + 15: true, relay.Along + 16: false} {
+		raw := (&relay.Frame{Kind: relay.Piece, Mode: mode, Count: 1, Data: []byte{1}}).Append(nil)
+		f, err := relay.Decode(raw)
+		if !valid {
+			require.ErrorIs(t, err, relay.ErrFrame, "mode %d", mode)
+			continue
+		}
+		require.NoError(t, err, "mode %d", mode)
+		require.Equal(t, mode, f.Mode)
+	}
+}
+
+// TestAlongIsForwardedOnce: whoever sends a piece along a row again and again makes its members forward it once.
+func TestAlongIsForwardedOnce(t *testing.T) {
+	s := relaysim.New(relaysim.Config{Peers: 30, Seed: 1, Rows: true})
+	b := s.Block(1, 60_000)
+	s.Publish(0, b)
+	s.Run(2 * time.Second)
+	p := s.Peers[3]
+	proof, ok := b.Tree.Prove(nil, 0, 1)
+	require.True(t, ok)
+	piece := &relay.Frame{Kind: relay.Piece, Ref: b.Ref(), Mode: relay.Along + 2, Count: 1, Proof: proof, Data: b.Body[:b.Tree.Leaf(0, 1)]}
+	before := p.Stats().Forwarded
+	for range 10 {
+		p.Receive(time.Unix(1_000_000, 0).Add(s.Now()), relaysim.ID(1), piece)
+	}
+	require.LessOrEqual(t, p.Stats().Forwarded, before+1)
+	require.Empty(t, p.Take().Forged, "and it is nobody's fault")
 }
