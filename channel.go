@@ -293,9 +293,9 @@ func (c *Channel) membersChanged(changes []membership.Change) {
 	}
 	c.reconsider()
 	if slices.ContainsFunc(changes, func(change membership.Change) bool { return change.Kind != membership.Advanced }) {
+		c.node.want() // who is near has changed for the relay, too
 		c.relay.Refresh()
 		c.node.carrier.Poke()
-		c.node.want()
 	}
 }
 

@@ -299,13 +299,19 @@ func (n *Node) secret() []byte {
 // want tells the keeper whom to be connected to, and whom not.
 func (n *Node) want() {
 	organization := n.org.tracker.Members()
+	joined := n.Channels()
 	var channels [][]membership.Member
-	for _, c := range n.Channels() {
+	for _, c := range joined {
 		channels = append(channels, c.tracker.Members())
 	}
 	n.mesh.Lock()
 	defer n.mesh.Unlock()
 	n.mesh.choose(organization, channels)
+	if n.mesh.sparse { // who is near has changed for the relays, too
+		for _, c := range joined {
+			c.relay.Refresh()
+		}
+	}
 	n.keeper.Want(n.mesh.near)
 	if n.ownsHost {
 		n.keeper.Surplus(n.mesh.spare)
