@@ -77,7 +77,7 @@ var foreign = []string{
 }
 
 // embedded are the folders where foreign holds; the root counts without what is below it.
-var embedded = []string{"msp", "host", "topics", "membership", "leader", "blocksync", "internal/block", "internal/fair", "internal/grid", "internal/leaves", "internal/meter", "internal/stream"}
+var embedded = []string{"msp", "host", "topics", "membership", "leader", "blocksync", "internal/block", "internal/fair", "internal/grid", "internal/leaves", "internal/meter", "internal/roster", "internal/stream"}
 
 func TestImports(t *testing.T) {
 	for _, f := range goFiles(t) {
