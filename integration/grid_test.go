@@ -73,7 +73,7 @@ func TestGridOfPeers(t *testing.T) {
 		n.requireGrid()
 		n.order(1, 100<<10, 0)
 		n.order(1, 1<<10, 0)
-		n.requireAll(2*time.Second, n.peers[:14]...)
+		n.requireAll(300*time.Millisecond, n.peers[:14]...)
 
 		for _, p := range late {
 			p.start()
@@ -99,6 +99,6 @@ func TestGridOfPeers(t *testing.T) {
 		time.Sleep(25 * time.Second)
 		n.requireGrid()
 		n.order(1, 100<<10, 0)
-		n.requireAll(2*time.Second, n.peers...)
+		n.requireAll(300*time.Millisecond, n.peers...)
 	})
 }
