@@ -3,8 +3,9 @@
 package weft
 
 import (
-	"crypto/rand"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,14 +13,20 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
 	"github.com/weft-p2p/weft/internal/devnet"
+	"github.com/weft-p2p/weft/internal/grid"
 	"github.com/weft-p2p/weft/membership"
 	"github.com/weft-p2p/weft/msp"
 )
 
 // crowd enrolls members.
 type crowd struct {
-	t    *testing.T
-	orgs map[string]*devnet.Org
+	t      *testing.T
+	orgs   map[string]*devnet.Org
+	random *rand.ChaCha8 // of host keys: where members stand is the same each time
+}
+
+func newCrowd(t *testing.T) *crowd {
+	return &crowd{t, map[string]*devnet.Org{}, rand.NewChaCha8([32]byte{1})}
 }
 
 // enroll makes living, visible members of an organization, of one identity each.
@@ -44,7 +51,7 @@ func (c *crowd) twins(name string, hostKeys int) (members []membership.Member) {
 	local, err := node.Local()
 	require.NoError(c.t, err)
 	for i := range hostKeys {
-		key, _, err := crypto.GenerateEd25519Key(rand.Reader)
+		key, _, err := crypto.GenerateEd25519Key(c.random)
 		require.NoError(c.t, err)
 		rec, err := msp.IssueRecord(key, local.Signer, uint64(i+1), time.Now())
 		require.NoError(c.t, err)
@@ -55,7 +62,7 @@ func (c *crowd) twins(name string, hostKeys int) (members []membership.Member) {
 
 // TestSmallNetworkIsAFullMesh: everybody is near, with the newest of its host keys, and nobody is spare.
 func TestSmallNetworkIsAFullMesh(t *testing.T) {
-	c := &crowd{t, map[string]*devnet.Org{}}
+	c := newCrowd(t)
 	own, others, twins := c.enroll("Own", 3), c.enroll("Other", 4), c.twins("Other", 8)
 	n := neighbours{self: "self", most: 9}
 	n.choose(own, [][]membership.Member{own, append(others, twins...)})
@@ -68,7 +75,7 @@ func TestSmallNetworkIsAFullMesh(t *testing.T) {
 // TestLargeNetworkIsAGrid: above the limit only the neighbours of the grid are near, and our own organization; back below, the mesh is
 // full only when it is a tenth smaller, and nobody is spare in between.
 func TestLargeNetworkIsAGrid(t *testing.T) {
-	c := &crowd{t, map[string]*devnet.Org{}}
+	c := newCrowd(t)
 	own, others := c.enroll("Own", 5), c.enroll("Other", 60)
 	n := neighbours{self: "self", most: 20}
 	n.choose(own, [][]membership.Member{own, others})
@@ -95,7 +102,7 @@ func TestLargeNetworkIsAGrid(t *testing.T) {
 // TestLargeOrganizationIsAGrid: an organization that alone would take more than half of the connections is a grid, hidden members
 // included; of a channel only visible members are.
 func TestLargeOrganizationIsAGrid(t *testing.T) {
-	c := &crowd{t, map[string]*devnet.Org{}}
+	c := newCrowd(t)
 	own := c.enroll("Own", 40)
 	for i := range own {
 		own[i].Visible = i < 2
@@ -109,7 +116,7 @@ func TestLargeOrganizationIsAGrid(t *testing.T) {
 
 // TestDeadNeighboursAreDialed: those that would be neighbours if everybody lived, besides the living ones.
 func TestDeadNeighboursAreDialed(t *testing.T) {
-	c := &crowd{t, map[string]*devnet.Org{}}
+	c := newCrowd(t)
 	others := c.enroll("Other", 60)
 	n := neighbours{self: "self", most: 20}
 	n.choose(nil, [][]membership.Member{others})
@@ -129,4 +136,28 @@ func TestDeadNeighboursAreDialed(t *testing.T) {
 		}
 	}
 	require.Greater(t, dead, 3)
+}
+
+// TestWantedAreShared: no organization, and no identity with many host keys, takes the connections of others: our own organization
+// stays near, of others whoever stands in our row, and their number grows with the square root of that of the members.
+func TestWantedAreShared(t *testing.T) {
+	c := newCrowd(t)
+	own, honest, twins := c.enroll("Own", 3), c.enroll("Honest", 20), c.twins("Honest", 8)
+	few := neighbours{self: "self", most: 20}
+	few.choose(own, [][]membership.Member{slices.Concat(own, honest)})
+	many := neighbours{self: "self", most: 20}
+	many.choose(own, [][]membership.Member{slices.Concat(own, honest, c.enroll("Greedy", 60), twins)})
+	for _, m := range own {
+		require.Contains(t, many.near, m.ID)
+	}
+	for _, m := range twins[:7] {
+		require.NotContains(t, many.near, m.ID, "an identity has one place")
+	}
+	bits := grid.Bits(85)
+	for _, m := range honest {
+		if grid.Row(grid.Point(m.ID), bits) == grid.Row(grid.Point("self"), bits) {
+			require.Contains(t, many.near, m.ID)
+		}
+	}
+	require.Less(t, len(many.near), 2*len(few.near)+10, "of 84 members")
 }

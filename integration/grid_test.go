@@ -61,7 +61,6 @@ func TestGridOfPeers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("sixteen peers")
 	}
-	fixSeed(t, gridSeed)
 	synctest.Test(t, func(t *testing.T) {
 		n := gridded(t, 16)
 		late, away, leaves, crashes := n.peers[14:], n.peers[9:12], n.peers[6], n.peers[5]

@@ -3,7 +3,6 @@
 package integration_test
 
 import (
-	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,15 +11,8 @@ import (
 	"github.com/weft-p2p/weft"
 )
 
-// gridSeed is a seed whose peer IDs stand in two rows of like length.
+// gridSeed is a seed whose peer IDs stand in two rows of like length: with others, so few peers may all be neighbours.
 const gridSeed = "9"
-
-// fixSeed sets the seed of a test that has none, so that its peer IDs are known.
-func fixSeed(t *testing.T, seed string) {
-	if os.Getenv("WEFT_SEED") == "" {
-		t.Setenv("WEFT_SEED", seed)
-	}
-}
 
 // sparse is two organizations of four peers each that stand in a grid, not all connected, and have met long ago: their heartbeats carry their
 // records no more.
@@ -42,7 +34,7 @@ func sparse(t *testing.T) *testNet {
 
 // TestNewcomerLearnsRecords: a peer meets members that it is not connected to, and that have shown their records long ago.
 func TestNewcomerLearnsRecords(t *testing.T) {
-	fixSeed(t, gridSeed)
+	t.Setenv("WEFT_SEED", gridSeed)
 	synctest.Test(t, func(t *testing.T) {
 		n := sparse(t)
 		late := n.add(n.orgs[1], 7)
@@ -58,7 +50,7 @@ func TestNewcomerLearnsRecords(t *testing.T) {
 func TestRestartedPeerLearnsRecords(t *testing.T) {
 	for name, number := range map[string]int{"first of its organization": 4, "any": 6} {
 		t.Run(name, func(t *testing.T) {
-			fixSeed(t, gridSeed)
+			t.Setenv("WEFT_SEED", gridSeed)
 			synctest.Test(t, func(t *testing.T) {
 				n := sparse(t)
 				p := n.peers[number]
@@ -80,7 +72,7 @@ func TestRestartedPeerLearnsRecords(t *testing.T) {
 func TestRenewalWhileCutOff(t *testing.T) {
 	for name, away := range map[string]time.Duration{"not noticed": 15 * time.Second, "dead": time.Minute} {
 		t.Run(name, func(t *testing.T) {
-			fixSeed(t, gridSeed)
+			t.Setenv("WEFT_SEED", gridSeed)
 			synctest.Test(t, func(t *testing.T) {
 				n := sparse(t)
 				p := n.peers[5]

@@ -116,7 +116,8 @@ func (m *Machine) alongRow(from *member, b *block, plain *Frame, bits int) {
 	}
 }
 
-// announceOverRows sends an announcement to a member of each other row, who passes it on along it, and to our own row.
+// announceOverRows sends an announcement to a member of each other row, who passes it on along it, to our own row, and to the
+// hidden members of our organization.
 func (m *Machine) announceOverRows(f *Frame) {
 	head := *f
 	head.Mode = along(m.bits)
@@ -124,7 +125,7 @@ func (m *Machine) announceOverRows(f *Frame) {
 		m.tell(s, &head)
 	}
 	for s := range m.around {
-		if m.inRow(s, m.bits) {
+		if m.inRow(s, m.bits) || m.reached(s) && s.Hidden {
 			m.tell(s, f)
 		}
 	}

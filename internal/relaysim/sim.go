@@ -23,9 +23,10 @@ type Config struct {
 	Down    func(i int) float64                               // nil: 100e6
 	Latency func(a, b int) time.Duration                      // one way; nil: 25 ms
 	Linked  func(a, b int) bool                               // nil: everybody
-	Rows    bool                                              // only neighbours of the grid are connected, of those that Linked allows
+	Rows    bool                                              // only neighbours of the grid and members of one of several organizations are connected, of those that Linked allows
 	Org     func(i int) string                                // nil: one
 	Hidden  func(i int) bool                                  // nil: nobody
+	Guests  bool                                              // hidden members are connected to visible ones of other organizations, who take them for guests
 	Leader  func(i int) bool                                  // nil: nobody
 	Sees    func(a, b int) bool                               // whether a has b in its view; nil: everybody
 	Send    func(from, to int, f *relay.Frame) []*relay.Frame // what a peer really sends; nil: f
@@ -46,6 +47,7 @@ type Sim struct {
 	rand  *rand.Rand
 	short map[peer.ID]int
 	rows  []map[peer.ID]struct{} // whose neighbours
+	orgs  bool                   // there are several organizations
 
 	Wire    int64 // bytes of packets
 	Payload int64 // bytes of frames that were received
@@ -75,8 +77,9 @@ type Peer struct {
 
 // New makes the network; everybody knows everybody.
 func New(c Config) *Sim {
+	orgs := c.Org != nil
 	fill(&c)
-	s := &Sim{Config: c, rand: rand.New(rand.NewPCG(c.Seed, 7)), short: map[peer.ID]int{}}
+	s := &Sim{Config: c, orgs: orgs, rand: rand.New(rand.NewPCG(c.Seed, 7)), short: map[peer.ID]int{}}
 	for i := range c.Peers {
 		p := &Peer{
 			sim: s, index: i, id: ID(i), up: c.Up(i) / 8e9, down: c.Down(i) / 8e9, links: map[int]*link{},
@@ -106,17 +109,36 @@ func (s *Sim) rank() {
 	}
 	g := grid.New(visible...)
 	for i := range s.Config.Peers {
-		s.rows = append(s.rows, g.Neighbours(ID(i)))
+		own := g
+		if s.Hidden(i) {
+			own = grid.New(append(visible, ID(i))...)
+		}
+		s.rows = append(s.rows, own.Neighbours(ID(i)))
 	}
 }
 
-// far says whether two peers are not to be connected.
+// far says whether two peers are not to be connected. Who is hidden chooses its neighbours among the visible members itself.
 func (s *Sim) far(a, b int) bool {
-	if !s.Rows || s.Hidden(a) || s.Hidden(b) {
+	if !s.Rows || s.orgs && s.Org(a) == s.Org(b) {
 		return false
+	}
+	if s.Hidden(b) {
+		a, b = b, a
 	}
 	_, near := s.rows[a][ID(b)]
 	return !near
+}
+
+// sees says whether a has b in its view, and as a guest.
+func (s *Sim) sees(a, b int) (sees, guest bool) {
+	if !s.Sees(a, b) {
+		return false, false
+	}
+	if s.Org(a) == s.Org(b) || !s.Hidden(a) && !s.Hidden(b) {
+		return true, false
+	}
+	guest = !s.Hidden(a)
+	return s.Guests && !(s.Hidden(a) && s.Hidden(b)) && (!guest || !s.far(a, b)), guest
 }
 
 func fill(c *Config) {
@@ -158,14 +180,12 @@ func ID(i int) peer.ID {
 func (s *Sim) Meet(i int) {
 	var view []relay.Member
 	for j := range s.Peers {
-		if j == i || !s.Sees(i, j) {
-			continue
-		}
-		if s.Hidden(j) && s.Org(i) != s.Org(j) || s.Hidden(i) && s.Org(i) != s.Org(j) {
+		sees, guest := s.sees(i, j)
+		if j == i || !sees {
 			continue
 		}
 		view = append(view, relay.Member{
-			ID: ID(j), Org: s.Org(j), RTT: s.Latency(i, j) + s.Latency(j, i), Connected: s.Linked(i, j) && !s.far(i, j), Far: s.far(i, j), Hidden: s.Hidden(j), Leader: s.Leader(j),
+			ID: ID(j), Org: s.Org(j), RTT: s.Latency(i, j) + s.Latency(j, i), Connected: s.Linked(i, j) && !s.far(i, j), Far: s.far(i, j), Hidden: s.Hidden(j) && !guest, Guest: guest, Leader: s.Leader(j),
 		})
 	}
 	s.Peers[i].Members(s.time(), view)
