@@ -157,55 +157,6 @@ func (m *Machine) grain(relays int) int {
 	return relays
 }
 
-// lendersAtOnce is how many members are asked at one time for what is missing, where nobody that we are connected to has
-// announced it: a row lacks what its head has kept back, so that half of them are of other rows.
-const lendersAtOnce = 4
-
-// askAround is one of those to ask for a leaf, or all at the third try; afresh says to choose others.
-func (m *Machine) askAround(b *block, afresh bool, leaf int) []*member {
-	if afresh || len(b.lenders) == 0 {
-		m.thank(b)
-		b.lenders, b.lendersAt = m.chooseLenders(), m.now
-	}
-	if len(b.lenders) == 0 {
-		return nil
-	}
-	if b.tries(leaf) >= 3 {
-		return b.lenders
-	}
-	return []*member{b.lenders[leaf/16%len(b.lenders)]}
-}
-
-// thank counts who of the last that were asked has sent something since.
-func (m *Machine) thank(b *block) {
-	for _, s := range b.lenders {
-		if s.fault++; s.gave.After(b.lendersAt) {
-			s.fault = 0
-		}
-	}
-}
-
-// chooseLenders chooses of those that were asked in vain least often, by chance.
-func (m *Machine) chooseLenders() (some []*member) {
-	all := slices.DeleteFunc(slices.Clone(m.order), func(s *member) bool { return !s.Connected || s.Hidden })
-	m.Rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	slices.SortStableFunc(all, func(a, b *member) int { return a.fault - b.fault })
-	near := 0
-	for _, s := range all {
-		mate := m.inRow(s, m.bits)
-		if mate && near == lendersAtOnce/2 {
-			continue
-		}
-		if mate {
-			near++
-		}
-		if some = append(some, s); len(some) == lendersAtOnce {
-			break
-		}
-	}
-	return some
-}
-
 // repairOverRows sends a piece that many of our neighbours lack over another relay to everybody: so do those whom we do not
 // hear. What few lack is theirs.
 func (m *Machine) repairOverRows(b *block, p *piece, over *member) {

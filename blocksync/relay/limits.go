@@ -94,6 +94,9 @@ const (
 	// reportQuiets is how long the source waits for reports before it judges its relays, in times that a piece may be late.
 	reportQuiets = 3
 
+	// lendersAtOnce is how many members are asked at one time for what is missing, where no announcer and no partner answers.
+	lendersAtOnce = 4
+
 	// stagger is what each rank waits at least before it announces a block as well.
 	stagger = 60 * time.Millisecond
 	// remembered is how many blocks' first announcers decide the rank.

@@ -84,6 +84,35 @@ func TestRowsSurvive(t *testing.T) {
 	}
 }
 
+// TestRowsAskWhoHasIt: a row lacks what a mute member was to pass on along it. Its members ask those who have it, and after the first
+// block those that answer: half of them have a block after one wait, and all after two.
+func TestRowsAskWhoHasIt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it costs seconds, and many under the race detector")
+	}
+	const peers, size, blocks = 120, 80_000, 4
+	mute := pick(rand.New(rand.NewPCG(4, 1)), peers/3, peers)
+	s := relaysim.New(relaysim.Config{Peers: peers, Seed: 5, Rows: true, Judge: 2 * time.Millisecond, Topic: 120 * time.Millisecond,
+		Send: func(from, to int, f *relay.Frame) []*relay.Frame {
+			if mute[from] {
+				return nil
+			}
+			return []*relay.Frame{f}
+		}})
+	for number := range uint64(blocks) {
+		b := s.Block(number+1, size)
+		s.Publish(0, b)
+		s.Run(2 * time.Second)
+		r := s.Result(b, func(i int) bool { return !mute[i] })
+		require.Zero(t, r.Missing, "block %d", b.Number)
+		if number > 0 {
+			require.Less(t, r.Median, 300*time.Millisecond, "block %d", b.Number)
+			require.Less(t, r.All, 440*time.Millisecond, "block %d", b.Number)
+		}
+	}
+	require.Less(t, total(s).Duplicates, 400)
+}
+
 // TestAlongOnTheWire: the number of bits is in the mode of a piece, up to 15; other modes are nonsense.
 func TestAlongOnTheWire(t *testing.T) {
 	for mode, valid := range map[relay.Mode]bool{relay.WithinOrg: true, relay.WithinOrg + 1: false, relay.Along - 1: false, relay.Along: true, relay.Along + 15: true, relay.Along + 16: false} {

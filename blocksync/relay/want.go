@@ -17,9 +17,7 @@ type wanting struct {
 	reasked time.Time // when anything was last asked for again
 	alarmed bool      // something was asked for that was on its way
 	stopped bool      // GiveUp was said
-	lenders []*member // in rows: whom we ask at the moment
-
-	lendersAt time.Time
+	lending
 }
 
 // asked is when and how often a leaf was asked for.
@@ -134,7 +132,7 @@ func (m *Machine) lateness(b *block) lateness {
 	elapsed, idle := m.now.Sub(b.began), b.idle(m.now)
 	l := lateness{quiet: max(m.quiet+m.perSize(b), elapsed/3), stalled: -1, over: -1}
 	if m.inRows {
-		l.around = m.quiet + m.perSize(b)
+		l.around = m.answerTime(b)
 	}
 	l.all = idle > l.quiet
 	stalled := !l.all && idle > max(m.quiet, elapsed/4)
