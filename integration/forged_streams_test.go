@@ -39,7 +39,7 @@ type forgedStream struct {
 // How a stream may end, besides the statuses in answers.
 const (
 	violated = "violation" // reset: no honest peer says that
-	gated    = "gated"     // reset: who is not authenticated is not listened to
+	gated    = "gated"     // reset: who is not authenticated, or may not speak, is not listened to
 	closed   = "closed"    // in good order, without an answer
 )
 
@@ -79,7 +79,7 @@ var onAuth, onSync, onPush = weftHost.AuthProtocol.ID, blocksync.Protocol.ID, to
 
 var forgedStreams = []forgedStream{
 	{"push of an outsider", true, onPush, gated, func(h *hat, _ *testPeer) []byte { return h.pushed(h.sealed(h.announced(h.next()))) }},
-	{"push on an unknown topic", false, onPush, closed, func(h *hat, _ *testPeer) []byte {
+	{"push on an unknown topic", false, onPush, gated, func(h *hat, _ *testPeer) []byte {
 		return delimited(&topicspb.Push{Topic: "/weft/1/" + strings.Repeat("a", h.random.IntN(40)), Data: h.bytes(50)})
 	}},
 	{"push of garbage", false, onPush, violated, func(h *hat, _ *testPeer) []byte { return append([]byte{101, 0xff}, h.bytes(100)...) }},
