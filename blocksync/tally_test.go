@@ -47,7 +47,7 @@ func TestTally(t *testing.T) {
 		nd.Repaired("overdue", 3)
 		require.InDelta(t, 2, nd.Tally().Copies(), 0)
 		require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP weft_repairs_total Blocks that had to be asked for, by why: unannounced.
+# HELP weft_repairs_total Blocks that had to be asked for, by why: unannounced, stalled or crowded.
 # TYPE weft_repairs_total counter
 weft_repairs_total{channel="`+n.Channel+`",reason="overdue"} 3
 weft_repairs_total{channel="`+n.Channel+`",reason="unannounced"} 2
