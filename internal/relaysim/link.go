@@ -3,6 +3,7 @@
 package relaysim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/weft-p2p/weft/blocksync/relay"
@@ -20,6 +21,7 @@ type link struct {
 	from, to       *Peer
 	control, data  []*transfer
 	lost           []packet // to be sent again
+	doubtful       []packet // lost, and nothing that was sent later is acknowledged
 	window, thresh float64
 	flying         float64
 	queued         bool // in its peer's ring
@@ -84,10 +86,10 @@ func (p *Peer) transmit() {
 
 // next is the next packet of a connection: what was lost, then control, then data.
 func (l *link) next() (packet, bool) {
-	l.sequence++
 	if len(l.lost) > 0 {
 		pk := l.lost[0]
 		l.lost = l.lost[1:]
+		l.sequence++
 		pk.sequence = l.sequence
 		l.flying += float64(pk.bytes)
 		return pk, true
@@ -107,6 +109,7 @@ func (l *link) next() (packet, bool) {
 		*q = (*q)[1:]
 	}
 	l.flying += float64(n)
+	l.sequence++
 	return packet{link: l, transfer: t, bytes: n, sequence: l.sequence}, true
 }
 
@@ -171,18 +174,35 @@ func (l *link) acked(pk packet) {
 	} else if used {
 		l.window += payload * float64(pk.bytes) / l.window
 	}
+	for len(l.doubtful) > 0 && l.doubtful[0].sequence < l.newest {
+		l.resend(l.doubtful[0])
+		l.doubtful = l.doubtful[1:]
+	}
 	l.from.wake(l.to.index)
 }
 
-// missed is a loss that the sender notices: by three later packets, or else by a timeout.
+// missed is a loss that the sender could notice now, if a packet that it sent later was acknowledged; otherwise it does when one is,
+// or by a timeout (RFC 9002, 6.1.2 and 6.2).
 func (l *link) missed(pk packet) {
 	s := l.from.sim
-	rtt := 2 * s.Latency(l.from.index, l.to.index)
-	if !pk.late && l.sequence < pk.sequence+3 {
+	same := func(other packet) bool { return other.sequence == pk.sequence }
+	switch {
+	case !pk.late && pk.sequence > l.newest:
+		l.doubtful = append(l.doubtful, pk)
 		pk.late = true
-		s.at(s.now+rtt/2+25*time.Millisecond, event{kind: missed, packet: pk})
-		return
+		s.at(s.now+s.Latency(l.from.index, l.to.index)+25*time.Millisecond, event{kind: missed, packet: pk})
+	case !pk.late:
+		l.resend(pk)
+	case slices.ContainsFunc(l.doubtful, same):
+		l.doubtful = slices.DeleteFunc(l.doubtful, same)
+		l.resend(pk)
 	}
+}
+
+// resend takes a lost packet out of the window, which gets smaller once a round trip, and puts it before all others.
+func (l *link) resend(pk packet) {
+	s := l.from.sim
+	rtt := 2 * s.Latency(l.from.index, l.to.index)
 	pk.late = false
 	l.flying -= float64(pk.bytes)
 	if s.now-l.cutAt > rtt {
