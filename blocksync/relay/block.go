@@ -40,6 +40,7 @@ type block struct {
 	doneAt   time.Time
 	repaired int
 	wanting
+	rest rest
 	serving
 	*source
 	pending *pending // we could announce it, too
@@ -193,6 +194,9 @@ func (m *Machine) keep(b *block, f *Frame) bool {
 	}
 	if fresh {
 		b.lastNew = m.now
+		if b.rest.since.IsZero() && b.few(restPart/2) {
+			b.rest.since = m.now
+		}
 	}
 	return fresh
 }

@@ -82,7 +82,7 @@ func Decode(raw []byte) (*Frame, error) {
 		f.Data, r.rest = r.rest, nil
 	case Want, Cancel, Done:
 		f.Missing, f.Have = r.bitmap(), r.bitmap()
-	case Unready:
+	case Unready, Tail:
 	case Piece:
 		f.First, f.Count = r.number(maxWords*64), r.number(maxWords*64)
 		f.Proof = r.take(int(r.byte()) * leaves.HashSize)

@@ -17,6 +17,7 @@ var frames = map[string]*relay.Frame{
 	"crown wanted": {Kind: relay.Want, Ref: relay.Ref{1}},
 	"cancel":       {Kind: relay.Cancel, Ref: relay.Ref{3}, Missing: relay.Bitmap{1}, Targets: []relay.Short{9}},
 	"done":         {Kind: relay.Done, Ref: relay.Ref{3}, Missing: relay.Bitmap{0}, Probed: true},
+	"tail":         {Kind: relay.Tail, Ref: relay.Ref{4}},
 	"unready":      {Kind: relay.Unready, Ref: relay.Ref{4}},
 	"piece": {Kind: relay.Piece, Ref: relay.Ref{5}, Mode: relay.Targeted, First: 300, Count: 4, Targets: []relay.Short{1},
 		Proof: bytes.Repeat([]byte{6}, 32), Data: []byte("leaves")},

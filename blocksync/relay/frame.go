@@ -46,6 +46,7 @@ const (
 	Done                     // all is here; Missing came late; Probed: the probe was here by then
 	Unready                  // I cannot judge the announcement yet and forward nothing
 	Piece                    // Data are the leaves First to First+Count-1
+	Tail                     // nothing: whoever is to relay pieces has been sent all of them
 )
 
 // Mode says what the receiver of a piece does with it besides keeping it.

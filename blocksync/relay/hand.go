@@ -20,6 +20,7 @@ func (m *Machine) left(s *member) {
 	b.sent[s]++
 	if b.sent[s] == b.assigned[s] {
 		b.supplied++
+		m.sentAll(b, s)
 	}
 	if b.most.IsZero() && 2*b.supplied >= len(b.assigned) {
 		b.most = m.now

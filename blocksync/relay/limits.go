@@ -47,6 +47,9 @@ const (
 	askAgain, askAgainBusy = 250 * time.Millisecond, 2 * time.Second
 	// askTogether keeps what is asked for again in few messages, and askMost bounds it: by then ranges have been asked for.
 	askTogether, askMost = 50 * time.Millisecond, 12
+	// A part restPart of a block is little: it is asked for before it is overdue, restTimes at most, of one member for each restEach
+	// leaves. What is lost on the way is few bytes then, and no answer is long.
+	restPart, restTimes, restEach = 16, 4, 16
 	// giveUp is how long nothing may come in before range requests are to take over, four times what is overdue at least.
 	giveUp = 500 * time.Millisecond
 
@@ -56,6 +59,9 @@ const (
 	backlogMax = 256 << 10
 	// servedAgain is how soon a member gets the same piece again, serveMost how often in all.
 	servedAgain, serveMost = 125 * time.Millisecond, 4
+
+	// tailAfter is how soon a relay is told that it was sent everything, and tailTimes how often, as much and half a round trip later.
+	tailAfter, tailTimes = 10 * time.Millisecond, 6
 
 	// parkTime and parkBytes bound pieces that come before what they can be judged by; one peer may fill a quarter.
 	parkTime, parkBytes = time.Second, 4 << 20

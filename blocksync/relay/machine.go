@@ -178,6 +178,7 @@ func (b *block) active() bool {
 func (m *Machine) Tick(now time.Time) {
 	m.now = now
 	m.unpark()
+	m.trail()
 	var moving time.Time
 	for _, b := range m.sorted() {
 		b.moving = moving
@@ -190,6 +191,7 @@ func (m *Machine) Tick(now time.Time) {
 		default:
 			m.standBy(b)
 			m.follow(b)
+			m.fetch(b)
 			m.overdue(b)
 			m.repair(b)
 			m.judge(b, false)

@@ -41,6 +41,7 @@ type member struct {
 	fails  int       // how often it was dropped
 	need   int       // good probes until it is used again
 	proven int       // blocks or pieces that it is known to have forwarded
+	tail   tail      // of our block that it was sent last
 	behind time.Time // until when it is taken not to be able to judge our announcements
 
 	fault  int       // as a source: blocks that stalled; in rows: how often it was asked in vain since it gave something
