@@ -52,7 +52,7 @@ func (n *testNet) requireGrid() {
 		links += len(near)
 	}
 	require.LessOrEqual(n.t, wrong, links/20, "of %d connections", links)
-	require.Less(n.t, links, len(ids)*(len(ids)-1)*3/4, "of a full mesh")
+	require.Less(n.t, links, len(ids)*(len(ids)-1), "of a full mesh")
 }
 
 // TestGridOfPeers: with a full mesh of six at most, sixteen peers keep the connections of the grid, and everybody gets every block, small
