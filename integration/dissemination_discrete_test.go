@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weft-p2p/weft/blocksync/relay"
+	"github.com/weft-p2p/weft/internal/coreyaml"
 	"github.com/weft-p2p/weft/internal/relaysim"
 )
 
@@ -62,7 +63,7 @@ func (c spreadCase) network(roles []role, seed uint64) relaysim.Config {
 		return float64(c.mbps) * 1e6
 	}
 	return relaysim.Config{
-		Peers: c.peers, Loss: c.loss, Seed: seed, Latency: c.latency,
+		Peers: c.peers, Rows: c.peers > coreyaml.DefaultFullMesh, Loss: c.loss, Seed: seed, Latency: c.latency,
 		Up:     func(i int) float64 { return bits(i, true) },
 		Down:   func(i int) float64 { return bits(i, false) },
 		Org:    func(i int) string { return fmt.Sprint("Org", roles[i].org) },

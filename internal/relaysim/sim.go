@@ -77,10 +77,10 @@ type Peer struct {
 
 // New makes the network; everybody knows everybody.
 func New(c Config) *Sim {
-	orgs := c.Org != nil
 	fill(&c)
-	s := &Sim{Config: c, orgs: orgs, rand: rand.New(rand.NewPCG(c.Seed, 7)), short: map[peer.ID]int{}}
+	s := &Sim{Config: c, rand: rand.New(rand.NewPCG(c.Seed, 7)), short: map[peer.ID]int{}}
 	for i := range c.Peers {
+		s.orgs = s.orgs || c.Org(i) != c.Org(0)
 		p := &Peer{
 			sim: s, index: i, id: ID(i), up: c.Up(i) / 8e9, down: c.Down(i) / 8e9, links: map[int]*link{},
 			Got: map[uint64]time.Duration{}, Lost: map[uint64]bool{}, height: 1,
