@@ -3,6 +3,7 @@
 package relay
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -225,10 +226,7 @@ func (m *Machine) owner(b *block) fair.Owner {
 
 // finish hands over a complete body.
 func (m *Machine) finish(b *block) {
-	body := make([]byte, 0, b.Size)
-	for _, part := range b.leaf {
-		body = append(body, part...)
-	}
+	body := bytes.Join(b.leaf, nil)
 	m.release(b)
 	b.body, b.done, b.doneAt, b.leaf = body, true, m.now, nil
 	m.report(b)

@@ -76,7 +76,7 @@ func newFrameWriter(w io.Writer, spare *sync.Pool) *frameWriter {
 func (w *frameWriter) buffer() *outgoing {
 	if w.out == nil {
 		if w.out, _ = w.spare.Get().(*outgoing); w.out == nil {
-			w.out = &outgoing{Writer: bufio.NewWriterSize(nil, writeBuffer), frame: make([]byte, lengthRoom, longFrame)}
+			w.out = &outgoing{Writer: bufio.NewWriterSize(nil, writeBuffer), frame: make([]byte, lengthRoom)}
 		}
 		w.out.Reset(w.to)
 	}
