@@ -3,6 +3,7 @@
 package msp
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -56,7 +57,7 @@ func seal(purpose, scope string, rec *Record, id *SigningIdentity, m *pb.Control
 
 // Unseal reads a control message of at most MaxControl bytes, opens its record
 // or finds the one that it names, and verifies the signature over purpose,
-// scope and content. The errors are ErrControl, ErrUnknownRecord, ErrSignature
+// scope and content, once while it remembers that. The errors are ErrControl, ErrUnknownRecord, ErrSignature
 // and those of Open. Content does not alias raw.
 func (r *Records) Unseal(purpose, scope string, raw []byte, now time.Time) (*Sealed, error) {
 	m, err := decode(raw)
@@ -67,7 +68,15 @@ func (r *Records) Unseal(purpose, scope string, raw []byte, now time.Time) (*Sea
 	if err != nil {
 		return nil, err
 	}
-	return openSeal(purpose, scope, rec, m)
+	signed := sha256.Sum256(frame(controlMessage(purpose, scope, rec, m.Content), m.Signature))
+	if r.seals.Contains(signed) {
+		return &Sealed{Record: rec, Content: m.Content}, nil
+	}
+	sealed, err := openSeal(purpose, scope, rec, m)
+	if err == nil {
+		r.seals.Add(signed, struct{}{})
+	}
+	return sealed, err
 }
 
 // UnsealPast reads a control message with its whole record, whenever that was

@@ -60,12 +60,49 @@ func TestUnsealRefuses(t *testing.T) {
 			var m pb.ControlMessage
 			unmarshal(t, good, &m)
 			tt.change(&m)
-			_, err := msp.NewRecords(4).Unseal(tt.purpose, tt.scope, marshal(t, &m), epoch)
-			require.ErrorIs(t, err, tt.want)
+			fresh, knowing := msp.NewRecords(4), msp.NewRecords(4)
+			_, err := knowing.Unseal("heartbeat", "topic", good, epoch)
+			require.NoError(t, err)
+			for _, records := range []*msp.Records{fresh, knowing} {
+				_, err := records.Unseal(tt.purpose, tt.scope, marshal(t, &m), epoch)
+				require.ErrorIs(t, err, tt.want)
+			}
 		})
 	}
 	_, err = msp.NewRecords(4).Unseal("heartbeat", "topic", []byte("garbage"), epoch)
 	require.ErrorIs(t, err, msp.ErrControl)
+}
+
+// A signature is verified once, whichever form the message has; its record has to be in time whenever it comes.
+func TestSealIsVerifiedOnce(t *testing.T) {
+	id := rootCA(t, "ca").issue(t, "p").signer(t, testMSP)
+	rec := issue(t, hostKey(t), id)
+	whole, err := msp.Seal("heartbeat", "topic", rec, id, []byte("content"))
+	require.NoError(t, err)
+	brief, err := msp.SealBrief("heartbeat", "topic", rec, id, []byte("content"))
+	require.NoError(t, err)
+	records := msp.NewRecords(4)
+	unseal := func(raw []byte) { _, err = records.Unseal("heartbeat", "topic", raw, epoch) }
+	unseal(whole)
+	var others [][]byte
+	for i := range 11 {
+		raw, err := msp.Seal("heartbeat", "topic", rec, id, []byte{byte(i)})
+		require.NoError(t, err)
+		others = append(others, raw)
+	}
+	first := testing.AllocsPerRun(10, func() { unseal(others[0]); others = others[1:] })
+	require.Less(t, testing.AllocsPerRun(10, func() { unseal(whole) }), first)
+	require.NoError(t, err)
+
+	var m pb.ControlMessage
+	unmarshal(t, whole, &m)
+	short := new(pb.ControlMessage)
+	unmarshal(t, brief, short)
+	short.Signature = m.Signature
+	unseal(marshal(t, short))
+	require.NoError(t, err)
+	_, err = records.Unseal("heartbeat", "topic", whole, epoch.Add(2*msp.RecordLifetime))
+	require.ErrorIs(t, err, msp.ErrRecordExpired)
 }
 
 // The signature is the one of the specification.
