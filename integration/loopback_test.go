@@ -138,11 +138,12 @@ func reportLoopback(b *testing.B, runs []*loopback) {
 	var spreadings []*spreading
 	var cpu, formed, last time.Duration
 	var idle float64
-	var heap uint64
+	var heap, rss uint64
 	c := runs[0].spreadCase
 	for _, l := range runs {
 		spreadings = append(spreadings, l.spreading)
 		cpu, idle, formed, heap = cpu+l.net(), idle+l.idle, formed+l.formed, heap+l.heap
+		rss += l.rss
 		last = max(last, slices.Max(l.toAll()))
 	}
 	report(b, spreadings)
@@ -151,6 +152,7 @@ func reportLoopback(b *testing.B, runs []*loopback) {
 	b.ReportMetric(inMs(cpu)/each/float64(c.blocks), "cpu-ms/peer-block")
 	b.ReportMetric(1000*idle/each, "idle-cpu-ms/peer-s")
 	b.ReportMetric(float64(heap)/each/mB, "heap-MB/peer")
+	b.ReportMetric(float64(rss)/each/mB, "rss-MB/peer")
 	if formed > 0 {
 		b.ReportMetric(inMs(formed)/float64(len(runs)), "formed-ms")
 	}

@@ -81,6 +81,7 @@ type usage struct {
 	cpu  time.Duration // user and system
 	idle float64       // of that time, the share that it uses while nothing happens, measured before
 	heap uint64        // the largest HeapInuse, in bytes
+	rss  uint64        // the largest resident set, in bytes; 0 where /proc does not say
 }
 
 // net is the processor time without what is used while nothing happens.
@@ -91,30 +92,39 @@ func watchUsage(t *testing.T, calm time.Duration) (stop func() usage) {
 	before := processorTime(t)
 	time.Sleep(calm)
 	start, used := time.Now(), processorTime(t)
-	done, heap := make(chan struct{}), make(chan uint64)
-	go func() { heap <- watchHeap(done) }()
+	done, seen := make(chan struct{}), make(chan usage)
+	go func() { seen <- watchMemory(done) }()
 	return func() usage {
 		u := usage{over: time.Since(start), cpu: processorTime(t) - used, idle: float64(used-before) / float64(calm)}
 		close(done)
-		u.heap = <-heap
+		most := <-seen
+		u.heap, u.rss = most.heap, most.rss
 		return u
 	}
 }
 
-// watchHeap is the largest HeapInuse that it sees until done.
-func watchHeap(done <-chan struct{}) (most uint64) {
+// watchMemory is the most memory that it sees until done.
+func watchMemory(done <-chan struct{}) (most usage) {
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		most = max(most, m.HeapInuse)
+		most.heap, most.rss = max(most.heap, m.HeapInuse), max(most.rss, resident())
 		select {
 		case <-ticker.C:
 		case <-done:
 			return most
 		}
 	}
+}
+
+// resident is the resident set of the process, in bytes.
+func resident() (bytes uint64) {
+	var size, pages uint64
+	raw, _ := os.ReadFile("/proc/self/statm")
+	_, _ = fmt.Sscan(string(raw), &size, &pages)
+	return pages * uint64(os.Getpagesize())
 }
 
 // listening makes a host of another scheme listen there, with libp2p's own transports and limits.
