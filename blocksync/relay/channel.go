@@ -184,12 +184,15 @@ func (c *Channel) announcement(from peer.ID, f *Frame) {
 }
 
 func (c *Channel) next(to peer.ID, data bool) *Frame {
-	if !c.May(to) { // it may have lost the permission a moment ago
+	c.mu.Lock()
+	f, ok := c.machine.Next(time.Now(), to, data)
+	c.mu.Unlock()
+	if ok && !c.May(to) { // it may have lost the permission a moment ago
+		if c.Dropped != nil {
+			c.Dropped(DropGone, 1)
+		}
 		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f, _ := c.machine.Next(time.Now(), to, data)
 	return f
 }
 
