@@ -11,6 +11,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/leader"
 	"github.com/weft-p2p/weft/membership"

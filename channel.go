@@ -13,6 +13,8 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/block"
@@ -24,7 +26,6 @@ import (
 	"github.com/weft-p2p/weft/msp/channelconfig"
 	"github.com/weft-p2p/weft/topics"
 	"github.com/weft-p2p/weft/topics/evidence"
-	"golang.org/x/sync/errgroup"
 )
 
 // Channel is a channel that a node has joined. Its methods are safe for concurrent use.

@@ -11,11 +11,12 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/weft-p2p/weft/blocksync/ledger"
 	"github.com/weft-p2p/weft/leader/deliver"
 	"github.com/weft-p2p/weft/leader/deliver/server"
 	"github.com/weft-p2p/weft/msp/channelconfig"
-	"golang.org/x/sync/errgroup"
 )
 
 // DeliverServer says how [Node.ServeDeliver] serves. Certificate is required.

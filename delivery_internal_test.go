@@ -8,9 +8,10 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
-	"github.com/weft-p2p/weft/blocksync"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/weft-p2p/weft/blocksync"
 )
 
 // made is a block whose first transaction says when it was made.

@@ -19,12 +19,13 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/internal/orderer"
 	"github.com/weft-p2p/weft/leader"
 	"github.com/weft-p2p/weft/msp"
-	"google.golang.org/protobuf/proto"
 )
 
 // Two peers of an organization share a channel on libp2p hosts that serve a protocol of their own as well. The first leads:

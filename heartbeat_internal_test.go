@@ -9,6 +9,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/membership"
 	"github.com/weft-p2p/weft/msp"

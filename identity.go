@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/weft-p2p/weft/blocksync"
 	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/msp"

@@ -11,11 +11,12 @@ import (
 	"regexp"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/blocksync/ledger"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/msp/channelconfig"
-	"google.golang.org/protobuf/proto"
 )
 
 // Errors of Join.

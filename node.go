@@ -19,6 +19,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/core/routing"
 	routedhost "github.com/libp2p/go-libp2p/p2p/host/routed"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/blocksync/relay"
 	weftHost "github.com/weft-p2p/weft/host"
@@ -29,7 +31,6 @@ import (
 	"github.com/weft-p2p/weft/membership"
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/topics"
-	"golang.org/x/sync/errgroup"
 )
 
 // Errors of a node.

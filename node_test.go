@@ -17,12 +17,13 @@ import (
 	"github.com/libp2p/go-libp2p/core/routing"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/membership"
 	"github.com/weft-p2p/weft/msp"
-	"go.uber.org/goleak"
-	"google.golang.org/protobuf/proto"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

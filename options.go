@@ -14,6 +14,7 @@ import (
 	golog "github.com/ipfs/go-log/v2"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/weft-p2p/weft/blocksync"
 	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/leader"

@@ -9,9 +9,10 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/weft-p2p/weft/membership"
 	"github.com/weft-p2p/weft/topics"
-	"golang.org/x/sync/errgroup"
 )
 
 // organization is our own organization: its topic, on which all its members tell each other where they are and how far each

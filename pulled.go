@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/leader"
 	"github.com/weft-p2p/weft/msp/channelconfig"

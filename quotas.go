@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+
 	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/internal/fair"
 	"github.com/weft-p2p/weft/msp"

@@ -13,6 +13,9 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/blocktest"
@@ -20,8 +23,6 @@ import (
 	"github.com/weft-p2p/weft/internal/orderer/orderertest"
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/msp/channelconfig"
-	"google.golang.org/protobuf/proto"
-	"pgregory.net/rapid"
 )
 
 // offer is a block that somebody brings.

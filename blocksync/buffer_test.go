@@ -9,8 +9,9 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
-	"github.com/weft-p2p/weft/blocksync"
 	"pgregory.net/rapid"
+
+	"github.com/weft-p2p/weft/blocksync"
 )
 
 const quarter = blocksync.MaxBuffered / 4

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/weft-p2p/weft/blocksync/pb"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/stream"
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // readBlock reads the chunks of one block, and says how many bytes it had. It returns io.EOF if the stream ends before the

@@ -11,6 +11,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/internal/fair"
 )

@@ -4,6 +4,7 @@ package blocksync
 
 import (
 	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/weft-p2p/weft/blocksync/pb"
 	"github.com/weft-p2p/weft/internal/fair"
 )

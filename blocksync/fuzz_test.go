@@ -7,9 +7,10 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/blocksync/pb"
-	"google.golang.org/protobuf/proto"
 )
 
 // FuzzChunk: a chunk that is accepted is exactly the next part of the block that was asked for.

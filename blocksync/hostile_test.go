@@ -13,10 +13,11 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
-	"github.com/weft-p2p/weft/blocksync"
-	"github.com/weft-p2p/weft/blocksync/pb"
 	"google.golang.org/protobuf/encoding/protodelim"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/weft-p2p/weft/blocksync"
+	"github.com/weft-p2p/weft/blocksync/pb"
 )
 
 // hostile is a host that answers requests as it likes. It claims to have everything.

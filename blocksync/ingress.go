@@ -9,10 +9,11 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/fair"
 	"github.com/weft-p2p/weft/msp/channelconfig"
-	"google.golang.org/protobuf/proto"
 )
 
 // Submit hands over a block of our own source and waits until there is room for it: that is the back-pressure to the

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/weft-p2p/weft/blocksync/pb"
 	"github.com/weft-p2p/weft/internal/meter"
 )

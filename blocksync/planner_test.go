@@ -11,8 +11,9 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
-	"github.com/weft-p2p/weft/blocksync"
 	"pgregory.net/rapid"
+
+	"github.com/weft-p2p/weft/blocksync"
 )
 
 // TestLiarsCannotStopTheChain: some honest peers have 300 blocks; the others claim any height, answer with forgeries, with

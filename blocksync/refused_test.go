@@ -11,6 +11,7 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/msp/channelconfig"
 )

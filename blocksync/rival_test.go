@@ -10,8 +10,9 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
-	"github.com/weft-p2p/weft/blocksync"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/weft-p2p/weft/blocksync"
 )
 
 // TestRivals: another block for a number and behind the same block is told of, whoever brings it and whenever; nothing else is.

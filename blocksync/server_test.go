@@ -11,11 +11,12 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/blocksync/pb"
 	"github.com/weft-p2p/weft/internal/spectest"
 	"github.com/weft-p2p/weft/internal/stream"
-	"google.golang.org/protobuf/proto"
 )
 
 // ask sends a request and returns the response, the numbers of the blocks that followed, and their bytes.

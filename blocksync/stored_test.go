@@ -8,12 +8,13 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/blocksync/ledger"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/blocktest"
 	"github.com/weft-p2p/weft/internal/devnet"
-	"google.golang.org/protobuf/proto"
 )
 
 // What is stored is what was verified, byte for byte: whatever peers wrote beside the block is gone, whoever reads the ledger later

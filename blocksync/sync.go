@@ -15,9 +15,10 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/weft-p2p/weft/internal/fair"
 	"github.com/weft-p2p/weft/msp/channelconfig"
-	"golang.org/x/sync/errgroup"
 )
 
 // ErrStopped says that the sync has ended while somebody waited for it.

@@ -10,9 +10,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/internal/block"
-	"google.golang.org/protobuf/proto"
 )
 
 // TestTally: what comes from our own source, by range with and without an announcement, and by ways of which the sync is told.

@@ -11,9 +11,10 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/msp/channelconfig"
-	"google.golang.org/protobuf/proto"
 )
 
 // A batch shares one sync of the disk; it is what is there, up to these bounds, and never waited for.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/blocksync/ledger"
 	"github.com/weft-p2p/weft/internal/devnet"

@@ -17,6 +17,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protodelim"
+
 	"github.com/weft-p2p/weft/blocksync"
 	syncpb "github.com/weft-p2p/weft/blocksync/pb"
 	"github.com/weft-p2p/weft/internal/block"
@@ -26,7 +28,6 @@ import (
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/topics"
 	topicspb "github.com/weft-p2p/weft/topics/pb"
-	"google.golang.org/protobuf/encoding/protodelim"
 )
 
 // newColluder makes a host with an identity that belongs to the channel, which speaks by hand as a stranger does. It claims

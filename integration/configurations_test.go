@@ -11,6 +11,8 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/blocktest"
@@ -19,7 +21,6 @@ import (
 	"github.com/weft-p2p/weft/msp/channelconfig"
 	"github.com/weft-p2p/weft/topics"
 	topicspb "github.com/weft-p2p/weft/topics/pb"
-	"google.golang.org/protobuf/proto"
 )
 
 // TestConfigurationsChangeWhileEverythingRuns: an organization is added, removed and added again, the orderer's CA and

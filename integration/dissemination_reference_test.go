@@ -13,6 +13,7 @@ import (
 	corehost "github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft/internal/reference"
 	"github.com/weft-p2p/weft/internal/simtest"
 )

@@ -14,6 +14,8 @@ import (
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/block"
@@ -24,7 +26,6 @@ import (
 	"github.com/weft-p2p/weft/msp/channelconfig"
 	"github.com/weft-p2p/weft/topics"
 	"github.com/weft-p2p/weft/topics/evidence"
-	"google.golang.org/protobuf/proto"
 )
 
 // TestOrderersThatSignTwoBlocks: the ordering service shows one block 4 to one organization and another to the other. Every

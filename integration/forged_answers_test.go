@@ -9,12 +9,13 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/weft-p2p/weft/blocksync"
-	syncpb "github.com/weft-p2p/weft/blocksync/pb"
-	"github.com/weft-p2p/weft/internal/block"
 	"google.golang.org/protobuf/encoding/protodelim"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/weft-p2p/weft/blocksync"
+	syncpb "github.com/weft-p2p/weft/blocksync/pb"
+	"github.com/weft-p2p/weft/internal/block"
 )
 
 // forgedAnswer is a kind of answer to a request for blocks. lie says that it is no answer to the request, so that the request

@@ -12,12 +12,13 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/blocktest"
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/topics"
-	"google.golang.org/protobuf/proto"
 )
 
 // forgedBlocks are blocks that follow the last one of the chain, and that no peer may take. They are announced, and given in

@@ -9,14 +9,15 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/membership"
 	memberpb "github.com/weft-p2p/weft/membership/pb"
 	msppb "github.com/weft-p2p/weft/msp/pb"
 	"github.com/weft-p2p/weft/topics"
 	topicspb "github.com/weft-p2p/weft/topics/pb"
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 )
 
 // The verdicts of a pubsub on a message, as a tap hears them.

@@ -12,6 +12,10 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protodelim"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/blocksync"
 	syncpb "github.com/weft-p2p/weft/blocksync/pb"
 	weftHost "github.com/weft-p2p/weft/host"
@@ -21,9 +25,6 @@ import (
 	msppb "github.com/weft-p2p/weft/msp/pb"
 	"github.com/weft-p2p/weft/topics"
 	topicspb "github.com/weft-p2p/weft/topics/pb"
-	"google.golang.org/protobuf/encoding/protodelim"
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 )
 
 // forgedStream is a kind of thing to say on a stream of one of weft's protocols, and how the peer has to end it: with a status,

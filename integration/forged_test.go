@@ -17,13 +17,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/topics"
 	"github.com/weft-p2p/weft/topics/evidence"
-	"google.golang.org/protobuf/proto"
 )
 
 // How many forgeries of a kind each of six peers gets: of what a protocol bounds the rate of, or holds against who says

@@ -19,13 +19,14 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/membership"
 	"github.com/weft-p2p/weft/msp"
 	msppb "github.com/weft-p2p/weft/msp/pb"
 	"github.com/weft-p2p/weft/topics"
-	"google.golang.org/protobuf/proto"
 )
 
 // hat is a host of the forger. Each kind of forgery has one, with an identity of its own, so that what is held against one kind

@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft/blocksync"
 	syncpb "github.com/weft-p2p/weft/blocksync/pb"
 	weftHost "github.com/weft-p2p/weft/host"

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protodelim"
+
 	"github.com/weft-p2p/weft"
 	weftHost "github.com/weft-p2p/weft/host"
 	hostpb "github.com/weft-p2p/weft/host/pb"
@@ -20,7 +22,6 @@ import (
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/topics"
 	topicspb "github.com/weft-p2p/weft/topics/pb"
-	"google.golang.org/protobuf/encoding/protodelim"
 )
 
 // logged counts the lines of a log from Info on.

@@ -12,6 +12,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/blocksync"
 	syncpb "github.com/weft-p2p/weft/blocksync/pb"
 	"github.com/weft-p2p/weft/blocksync/relay"
@@ -22,8 +25,6 @@ import (
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/topics"
 	topicspb "github.com/weft-p2p/weft/topics/pb"
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 )
 
 // topicNames are all topics that the network has.

@@ -9,8 +9,9 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
-	"github.com/weft-p2p/weft/internal/block"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/weft-p2p/weft/internal/block"
 )
 
 // requireChain requires what must hold of every peer at any time, whatever happened to it: its blocks are the ordering

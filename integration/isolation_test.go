@@ -16,6 +16,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/blocksync/relay"

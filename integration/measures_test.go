@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/blocksync"
 )

@@ -16,6 +16,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/blocksync"
 	syncpb "github.com/weft-p2p/weft/blocksync/pb"

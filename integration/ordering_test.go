@@ -14,9 +14,10 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/test/bufconn"
+
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/internal/orderer"
-	"google.golang.org/grpc/test/bufconn"
 )
 
 // errCut is what a peer gets that dials an ordering service which is down, or on the other side of a partition.

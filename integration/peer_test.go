@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	corehost "github.com/libp2p/go-libp2p/core/host"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft"
 	weftHost "github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/internal/block"

@@ -21,6 +21,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protodelim"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/blocksync"
 	"github.com/weft-p2p/weft/blocksync/relay"
 	weftHost "github.com/weft-p2p/weft/host"
@@ -28,8 +31,6 @@ import (
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/topics"
-	"google.golang.org/protobuf/encoding/protodelim"
-	"google.golang.org/protobuf/proto"
 )
 
 // stranger is a host that is not, or not any more, or not yet a member of the channel. It speaks weft's protocols and pubsub's

@@ -11,10 +11,11 @@ import (
 	"github.com/libp2p/go-libp2p/core/metrics"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
-	"github.com/weft-p2p/weft/internal/reference"
-	"github.com/weft-p2p/weft/topics"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/weft-p2p/weft/internal/reference"
+	"github.com/weft-p2p/weft/topics"
 )
 
 // traffic counts what one host receives, by protocol. libp2p's own counter has a goroutine that outlives every bubble.

@@ -5,8 +5,9 @@ package leader_test
 import (
 	"testing"
 
-	"github.com/weft-p2p/weft/internal/chance"
 	"go.uber.org/goleak"
+
+	"github.com/weft-p2p/weft/internal/chance"
 )
 
 func TestMain(m *testing.M) {

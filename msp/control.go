@@ -8,8 +8,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/weft-p2p/weft/msp/pb"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/weft-p2p/weft/msp/pb"
 )
 
 // MaxControl is the most bytes of a control message, record included.

@@ -12,8 +12,9 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/weft-p2p/weft/msp/pb"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/weft-p2p/weft/msp/pb"
 )
 
 // The limits of member records.

@@ -9,10 +9,11 @@ import (
 	"fmt"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/leaves"
 	"github.com/weft-p2p/weft/topics/pb"
-	"google.golang.org/protobuf/proto"
 )
 
 // Limits of an announcement.

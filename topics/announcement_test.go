@@ -10,13 +10,14 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/blocktest"
 	"github.com/weft-p2p/weft/internal/leaves"
 	"github.com/weft-p2p/weft/internal/spectest"
 	"github.com/weft-p2p/weft/topics"
 	"github.com/weft-p2p/weft/topics/pb"
-	"google.golang.org/protobuf/proto"
 )
 
 func marshal(t testing.TB, m proto.Message) []byte {

@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/msp/channelconfig"

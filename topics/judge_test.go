@@ -11,6 +11,8 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/blocktest"
 	"github.com/weft-p2p/weft/internal/devnet"
@@ -19,7 +21,6 @@ import (
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/msp/channelconfig"
 	"github.com/weft-p2p/weft/topics"
-	"google.golang.org/protobuf/proto"
 )
 
 const scope = "/weft/1/channel"

@@ -12,6 +12,7 @@ import (
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft/internal/fair"
 	"github.com/weft-p2p/weft/internal/stream"
 	"github.com/weft-p2p/weft/topics"

@@ -10,6 +10,7 @@ import (
 
 	pubsubpb "github.com/libp2p/go-libp2p-pubsub/pb"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft/internal/spectest"
 	"github.com/weft-p2p/weft/topics"
 )

@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/internal/stream"
 	"github.com/weft-p2p/weft/topics"
 	"github.com/weft-p2p/weft/topics/pb"
-	"google.golang.org/protobuf/proto"
 )
 
 // FuzzPush: what passes is within the limits, what does not is an offence.

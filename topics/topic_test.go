@@ -18,6 +18,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft/internal/simtest"
 	"github.com/weft-p2p/weft/internal/stream"
 	"github.com/weft-p2p/weft/topics"

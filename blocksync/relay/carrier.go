@@ -12,8 +12,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/weft-p2p/weft/internal/stream"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/weft-p2p/weft/internal/stream"
 )
 
 // CarrierConfig says what a carrier needs.

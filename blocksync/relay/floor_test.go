@@ -11,9 +11,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
 	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/simtest"
-	"pgregory.net/rapid"
 )
 
 // steady are pieces of a body that come one after the other, at a rate of bytes per second.

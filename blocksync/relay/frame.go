@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/weft-p2p/weft/internal/grid"
 )
 

@@ -5,8 +5,9 @@ package relay_test
 import (
 	"testing"
 
-	"github.com/weft-p2p/weft/internal/chance"
 	"go.uber.org/goleak"
+
+	"github.com/weft-p2p/weft/internal/chance"
 )
 
 func TestMain(m *testing.M) {

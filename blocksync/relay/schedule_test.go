@@ -12,9 +12,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
 	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/relaysim"
-	"pgregory.net/rapid"
 )
 
 // misdeed is what a faulty peer does with a frame that it ought to send.

@@ -9,8 +9,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"github.com/weft-p2p/weft/internal/coreyaml"
 	"gopkg.in/yaml.v3"
+
+	"github.com/weft-p2p/weft/internal/coreyaml"
 )
 
 // folder makes a folder with a core.yaml and an MSP folder in it.

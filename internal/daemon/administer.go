@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"strconv"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/internal/admin"

@@ -13,9 +13,10 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
-	"github.com/weft-p2p/weft/internal/devnet"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+
+	"github.com/weft-p2p/weft/internal/devnet"
 )
 
 // maxMessage is Fabric's limit of a gRPC message.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/msp"
 )

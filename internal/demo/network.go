@@ -13,9 +13,10 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/weft-p2p/weft/blocksync/ledger"
 	"github.com/weft-p2p/weft/internal/orderer"
-	"golang.org/x/sync/errgroup"
 )
 
 // network is the running demo network.

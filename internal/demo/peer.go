@@ -14,6 +14,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/libp2p/go-libp2p"
 	manet "github.com/multiformats/go-multiaddr/net"
+
 	"github.com/weft-p2p/weft"
 	"github.com/weft-p2p/weft/host"
 	"github.com/weft-p2p/weft/internal/devnet"

@@ -11,8 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/weft-p2p/weft/internal/devnet"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/weft-p2p/weft/internal/devnet"
 )
 
 // ErrIncomplete says that not every peer held every block at the end, or not the same.

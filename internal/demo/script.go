@@ -9,8 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/weft-p2p/weft/leader"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/weft-p2p/weft/leader"
 )
 
 // script is what happens to the network while blocks are ordered: a peer is cut off and comes back, one joins late, a leader

@@ -3,11 +3,10 @@
 package demo
 
 import (
+	"crypto/x509"
 	"encoding/pem"
 	"strings"
 	"sync/atomic"
-
-	"crypto/x509"
 
 	"github.com/libp2p/go-libp2p/core/metrics"
 	"github.com/libp2p/go-libp2p/core/peer"

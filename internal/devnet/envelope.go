@@ -11,9 +11,10 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
-	"github.com/weft-p2p/weft/internal/block"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/weft-p2p/weft/internal/block"
 )
 
 const nonceSize = 24

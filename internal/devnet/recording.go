@@ -13,8 +13,9 @@ import (
 	"strconv"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
-	"github.com/weft-p2p/weft/internal/block"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/weft-p2p/weft/internal/block"
 )
 
 // ErrRecording means that a folder does not hold the blocks of one channel with at least one config block.

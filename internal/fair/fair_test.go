@@ -7,8 +7,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"github.com/weft-p2p/weft/internal/fair"
 	"pgregory.net/rapid"
+
+	"github.com/weft-p2p/weft/internal/fair"
 )
 
 func owner(org, identity int) fair.Owner {

@@ -10,8 +10,9 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
-	"github.com/weft-p2p/weft/internal/grid"
 	"pgregory.net/rapid"
+
+	"github.com/weft-p2p/weft/internal/grid"
 )
 
 // network is who is whose neighbour, if all have the same view.

@@ -6,8 +6,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"github.com/weft-p2p/weft/internal/leaves"
 	"pgregory.net/rapid"
+
+	"github.com/weft-p2p/weft/internal/leaves"
 )
 
 // part is what leaves have of a body.

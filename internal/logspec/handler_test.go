@@ -14,6 +14,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft/internal/logspec"
 )
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+
 	"github.com/weft-p2p/weft/internal/logspec"
 	"github.com/weft-p2p/weft/internal/operations"
 )

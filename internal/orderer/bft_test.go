@@ -9,12 +9,12 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/orderer"
 	"github.com/weft-p2p/weft/internal/orderer/orderertest"
 	"github.com/weft-p2p/weft/msp/channelconfig"
-	"google.golang.org/protobuf/proto"
 )
 
 // Blocks of a BFT channel verify as Fabric's do, across a configuration block, and carry a quorum of three of four, not always the same.

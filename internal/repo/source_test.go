@@ -50,6 +50,35 @@ func TestEveryFileNamesItsLicense(t *testing.T) {
 	}
 }
 
+// Imports stand in three groups: the standard library's, other modules', and our own.
+func TestImportsAreGrouped(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if f.generated() {
+			continue
+		}
+		for i := 1; i < len(f.tree.Imports); i++ {
+			before, this := f.tree.Imports[i-1], f.tree.Imports[i]
+			gap := f.set.Position(this.Pos()).Line - f.set.Position(before.Pos()).Line
+			from, to := group(before), group(this)
+			require.LessOrEqual(t, from, to, "order of groups at %s", at(f, this))
+			require.Equal(t, to > from, gap > 1, "an empty line between groups and nowhere else, at %s", at(f, this))
+		}
+	}
+}
+
+// group says which group an import belongs to.
+func group(spec *ast.ImportSpec) int {
+	name := strings.Trim(spec.Path.Value, `"`)
+	first, _, _ := strings.Cut(name, "/")
+	switch _, ours := inModule(name); {
+	case ours:
+		return 2
+	case strings.Contains(first, "."):
+		return 1
+	}
+	return 0
+}
+
 func TestFilesAreSmall(t *testing.T) {
 	for _, f := range goFiles(t) {
 		if !f.test() && !f.generated() {

@@ -7,6 +7,7 @@ import (
 	"bytes"
 
 	"github.com/libp2p/go-libp2p/core/network"
+
 	"github.com/weft-p2p/weft/internal/fair"
 )
 

@@ -16,10 +16,11 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/stretchr/testify/require"
-	"github.com/weft-p2p/weft/internal/simtest"
-	"github.com/weft-p2p/weft/internal/stream"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/weft-p2p/weft/internal/simtest"
+	"github.com/weft-p2p/weft/internal/stream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -18,9 +18,10 @@ import (
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
 	"github.com/weft-p2p/weft/internal/fair"
 	"github.com/weft-p2p/weft/internal/stream"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // ward is a server with accounts: the client is a member of an organization, the other host of another.

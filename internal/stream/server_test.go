@@ -14,8 +14,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/stretchr/testify/require"
-	"github.com/weft-p2p/weft/internal/stream"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/weft-p2p/weft/internal/stream"
 )
 
 func TestUnauthorizedPeerIsGated(t *testing.T) {

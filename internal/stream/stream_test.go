@@ -11,8 +11,9 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/stretchr/testify/require"
-	"github.com/weft-p2p/weft/internal/stream"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/weft-p2p/weft/internal/stream"
 )
 
 // overhead is what a BytesValue of 128 to 16,383 bytes adds to its value.

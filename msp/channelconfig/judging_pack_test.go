@@ -7,10 +7,11 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
-	"github.com/stretchr/testify/require"
 	"io"
 	"os"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Configuration blocks of a chain repeat each other, farther apart than gzip looks. packed writes a text as pieces: a

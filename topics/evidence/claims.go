@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+
 	"github.com/weft-p2p/weft/internal/block"
 )
 

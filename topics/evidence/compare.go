@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/leaves"
 	"github.com/weft-p2p/weft/msp/channelconfig"

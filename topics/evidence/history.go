@@ -8,10 +8,11 @@ import (
 	"fmt"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/msp/channelconfig"
 	"github.com/weft-p2p/weft/topics"
-	"google.golang.org/protobuf/proto"
 )
 
 // verify verifies a proof against our chain: besides what anybody can see, that the configuration was in force there, and

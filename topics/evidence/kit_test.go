@@ -13,6 +13,8 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/blocktest"
 	"github.com/weft-p2p/weft/internal/devnet"
@@ -20,7 +22,6 @@ import (
 	"github.com/weft-p2p/weft/msp/channelconfig"
 	"github.com/weft-p2p/weft/topics"
 	"github.com/weft-p2p/weft/topics/evidence"
-	"google.golang.org/protobuf/proto"
 )
 
 // world is a chain of which we have committed a part, and a member that announces.

@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/msp"
 	"github.com/weft-p2p/weft/topics/evidence/pb"
-	"google.golang.org/protobuf/proto"
 )
 
 // Limits of a proof.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/blocktest"
 	"github.com/weft-p2p/weft/internal/devnet"
@@ -19,7 +21,6 @@ import (
 	"github.com/weft-p2p/weft/topics/evidence"
 	"github.com/weft-p2p/weft/topics/evidence/pb"
 	topicspb "github.com/weft-p2p/weft/topics/pb"
-	"google.golang.org/protobuf/proto"
 )
 
 func TestForkNamesWhoSignedBoth(t *testing.T) {

@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/weft-p2p/weft/internal/devnet"
 	"github.com/weft-p2p/weft/internal/leaves"
 	"github.com/weft-p2p/weft/topics"
 	"github.com/weft-p2p/weft/topics/evidence"
-	"google.golang.org/protobuf/proto"
 )
 
 // TestFalseRootIsFoundOnceTheBlockIsHere: before that nobody can know.
