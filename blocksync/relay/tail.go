@@ -26,9 +26,9 @@ func (m *Machine) trail() {
 	for s := range m.around {
 		t := &s.tail
 		switch {
-		case t.times == 0:
-		case t.of.reports[s] != nil:
-			s.tail = tail{}
+		case t.of == nil:
+		case t.times == 0 || t.of.reports[s] != nil:
+			s.tail = tail{} // it would keep the block
 		case !m.now.Before(t.at):
 			m.tell(s, &Frame{Kind: Tail, Ref: t.of.ref})
 			t.at, t.times = m.now.Add(tailAfter+s.RTT/2), t.times-1
