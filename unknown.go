@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	weftHost "github.com/weft-p2p/weft/host"
@@ -20,8 +19,9 @@ import (
 const remembered = 16
 
 // mayAsk says whether a peer may be asked for blocks of the channel. One that our configuration does not know may, if it has
-// authenticated: blocks prove themselves, and it may know a newer configuration. But one that was a member and was removed is
-// not told how far we are, unless there is nobody else: it may have been added again.
+// authenticated and we keep it connected, as a member or as whoever is at a bootstrap or anchor address: blocks prove themselves,
+// and it may know a newer configuration. A stranger that came by itself may not, for a request tells where we stand. Nor is one
+// that was a member and was removed told how far we are, unless there is nobody else: it may have been added again.
 func (c *Channel) mayAsk(id peer.ID) bool {
 	record, result := c.node.auth.Known(id)
 	if result != weftHost.Verified && result != weftHost.Unknown {
@@ -31,7 +31,7 @@ func (c *Channel) mayAsk(id peer.ID) bool {
 	if !errors.Is(err, channelconfig.ErrUnknownOrg) {
 		return err == nil
 	}
-	return !c.removed(record.Identity()) || len(c.readers()) == 0
+	return c.node.keeper.Keeps(id) && (!c.removed(record.Identity()) || len(c.readers()) == 0)
 }
 
 // removed says whether one of the last configurations before the one in force admitted an identity.
@@ -64,18 +64,10 @@ func (c *Channel) recall(b *channelconfig.Bundle) error {
 	return nil
 }
 
-// askUnknown asks a peer whose organization or CA our configuration does not know for our next block: it may know a newer
-// configuration. Only those are asked that we dialed ourselves, the bootstrap and anchor peers: a request tells where we
-// stand.
+// askUnknown asks a peer whose organization or CA our configuration does not know for our next block, if it may be asked.
 func (c *Channel) askUnknown(id peer.ID) {
-	if !c.mayAsk(id) {
-		return
-	}
-	for _, conn := range c.node.host.Network().ConnsToPeer(id) {
-		if conn.Stat().Direction == network.DirOutbound {
-			c.sync.Have(id, c.Height()+1)
-			return
-		}
+	if c.mayAsk(id) {
+		c.sync.Have(id, c.Height()+1)
 	}
 }
 

@@ -59,8 +59,8 @@ type KeeperConfig struct {
 
 // Keeper keeps connections to those who are wanted. gossipsub does not come back after a partition, and nobody else would.
 // It says only who is wanted and when to try again; addresses come from the host's peer routing, and resolving, ranking,
-// de-duplication and trimming stay libp2p's. In a large network it closes connections that are left over. Want, Surplus, Anchors
-// and Remember are safe for concurrent use, before Run and while it runs.
+// de-duplication and trimming stay libp2p's. In a large network it closes connections that are left over. Want, Surplus, Anchors,
+// Remember and Keeps are safe for concurrent use, before Run and while it runs.
 type Keeper struct {
 	cfg     KeeperConfig
 	metrics *keeperMetrics
@@ -71,7 +71,8 @@ type Keeper struct {
 	wanted  map[peer.ID]struct{}
 	surplus map[peer.ID]struct{}
 	anchors []string
-	spare   []string // remembered
+	spare   []string           // remembered
+	found   map[string]peer.ID // by address, of those above and of Bootstrap: who was there last
 }
 
 // NewKeeper allocates; nothing is dialed before Run.
@@ -88,7 +89,10 @@ func NewKeeper(cfg KeeperConfig) *Keeper {
 	if cfg.Joined == nil {
 		cfg.Joined = func() {}
 	}
-	k := &Keeper{cfg: cfg, metrics: newKeeperMetrics(cfg.Registerer), changed: make(chan struct{}, 1), spare: cfg.Remembered}
+	k := &Keeper{
+		cfg: cfg, metrics: newKeeperMetrics(cfg.Registerer), changed: make(chan struct{}, 1),
+		spare: cfg.Remembered, found: make(map[string]peer.ID),
+	}
 	k.joining.Store(len(cfg.Bootstrap)+len(cfg.Remembered) > 0)
 	return k
 }
@@ -126,6 +130,22 @@ func (k *Keeper) Anchors(set []string) {
 	k.anchors = slices.Clone(set)
 	k.mu.Unlock()
 	k.wake()
+}
+
+// Keeps reports whether a peer is connected because we want it: it is a wanted member, or was found at an address. Who dialed the
+// connection there is does not say it, for gossipsub dials whoever hangs up on it in the wrong moment.
+func (k *Keeper) Keeps(id peer.ID) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, ok := k.wanted[id]; ok {
+		return true
+	}
+	for _, at := range k.found {
+		if at == id {
+			return true
+		}
+	}
+	return false
 }
 
 // Remember sets addresses that are dialed only while nobody is connected, after those of Bootstrap and Anchors, in place of those of the last
@@ -246,6 +266,9 @@ func (r *keeping) wish(now time.Time) {
 		targets[target{addr: addr, spare: true}] = struct{}{}
 	}
 	over := r.surplus
+	maps.DeleteFunc(r.found, func(addr string, _ peer.ID) bool {
+		return !slices.Contains(r.cfg.Bootstrap, addr) && !slices.Contains(r.anchors, addr) && !slices.Contains(r.spare, addr)
+	})
 	r.mu.Unlock()
 	r.plan.surplus.set(now, over, r.linked)
 	r.plan.want(now, targets)
@@ -328,11 +351,22 @@ func (r *keeping) attempt(ctx context.Context, t target, who peer.ID) attempt {
 	case !r.linked(who):
 		a.peer, a.err = DialAddress(ctx, r.cfg.Host, t.addr)
 		a.never = errors.Is(a.err, ErrOwnAddress) || errors.Is(a.err, ErrAddress)
+		r.find(t.addr, a)
 	}
 	if a.err == nil {
 		a.err = r.cfg.Connected(ctx, a.peer)
 	}
 	return a
+}
+
+// find keeps who was found at an address, before anybody hears that it has authenticated.
+func (r *keeping) find(addr string, a attempt) {
+	if a.err != nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.found[addr] = a.peer
 }
 
 // forgive has libp2p forget that a peer could not be dialed. It would refuse to dial it for minutes; here the plan says when.

@@ -260,3 +260,27 @@ func TestKeeperWithAuth(t *testing.T) {
 		require.EqualValues(t, 2, counter(t, a.registry, "answerer", "verified")+counter(t, b.registry, "answerer", "verified"))
 	})
 }
+
+// TestKeeperKeepsWhomItWants: members that are wanted and who is at an address are kept, as long as the wish lasts. A stranger
+// that has made itself dialed is not.
+func TestKeeperKeepsWhomItWants(t *testing.T) {
+	simulate(t, func(t *testing.T, s *sim) {
+		a, member, anchor, stranger := s.host(nil), s.host(nil), s.host(nil), s.host(nil)
+		findable(a, member, anchor, stranger)
+		k := keep(t, a, nil)
+		want(k, member)
+		k.Anchors([]string{anchor.Network().ListenAddresses()[0].String() + "/p2p/" + anchor.ID().String()})
+		require.NoError(t, a.Connect(t.Context(), peer.AddrInfo{ID: stranger.ID(), Addrs: stranger.Network().ListenAddresses()}))
+		time.Sleep(5 * time.Second)
+		require.True(t, k.Keeps(member.ID()))
+		require.True(t, k.Keeps(anchor.ID()))
+		require.Equal(t, network.DirOutbound, a.Network().ConnsToPeer(stranger.ID())[0].Stat().Direction)
+		require.False(t, k.Keeps(stranger.ID()))
+
+		want(k)
+		k.Anchors(nil)
+		time.Sleep(time.Second)
+		require.False(t, k.Keeps(member.ID()))
+		require.False(t, k.Keeps(anchor.ID()))
+	})
+}

@@ -3,12 +3,14 @@
 package integration_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"slices"
 	"strings"
 	"time"
 
 	pb "github.com/libp2p/go-libp2p-pubsub/pb"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/stretchr/testify/require"
@@ -78,7 +80,7 @@ func (s *stranger) repertoire() repertoire {
 }
 
 // intrude tries everything on one peer: it connects anew, grafts before anything else, authenticates, and asks on every
-// protocol that the peer's host answers.
+// protocol that the peer's host answers. In the end it comes back over a connection that the peer has dialed.
 func (s *stranger) intrude(p *testPeer, r repertoire) {
 	_ = s.host.Network().ClosePeer(p.host.ID())
 	s.connect(p)
@@ -99,6 +101,16 @@ func (s *stranger) intrude(p *testPeer, r repertoire) {
 		}
 	}
 	gossip()
+	s.isDialed(p)
+	s.authenticate(p)
+}
+
+// isDialed has a peer dial the stranger, as gossipsub does when somebody hangs up on it just after connecting.
+func (s *stranger) isDialed(p *testPeer) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	_ = p.host.Network().ClosePeer(s.host.ID())
+	_ = p.host.Connect(ctx, peer.AddrInfo{ID: s.host.ID(), Addrs: s.host.Network().ListenAddresses()})
 }
 
 // sayings is what there is to say on a protocol: of one that this test has not heard of, whatever it has.
