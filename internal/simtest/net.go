@@ -14,6 +14,8 @@ package simtest
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -26,9 +28,11 @@ import (
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/quicreuse"
 	"github.com/marcopolo/simnet"
+	ma "github.com/multiformats/go-multiaddr"
 	"github.com/quic-go/quic-go"
 	"go.uber.org/fx"
 )
@@ -155,7 +159,19 @@ func (n *Net) OptionsOver(i int, transport any) []libp2p.Option {
 		n.transport(i),
 		libp2p.DisableIdentifyAddressDiscovery(), // it would keep the virtual clock from moving
 		libp2p.ResourceManager(&network.NullResourceManager{}),
+		libp2p.MultiaddrResolver(nameless{}),
 	}
+}
+
+// nameless resolves no name: the machine's resolver waits in real time, and its locks cannot be shared by two bubbles.
+type nameless struct{}
+
+func (nameless) ResolveDNSAddr(_ context.Context, _ peer.ID, addr ma.Multiaddr, _, _ int) ([]ma.Multiaddr, error) {
+	return nil, fmt.Errorf("simulated network: no names, so not %s", addr)
+}
+
+func (n nameless) ResolveDNSComponent(ctx context.Context, addr ma.Multiaddr, _ int) ([]ma.Multiaddr, error) {
+	return n.ResolveDNSAddr(ctx, "", addr, 0, 0)
 }
 
 func (n *Net) transport(i int) libp2p.Option {

@@ -14,6 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
+	ma "github.com/multiformats/go-multiaddr"
 	"github.com/stretchr/testify/require"
 
 	"github.com/weft-p2p/weft/internal/simtest"
@@ -114,4 +115,14 @@ func transfer(t *testing.T, from, to host.Host, size int) time.Duration {
 	took := (<-arrived).Sub(start)
 	require.NoError(t, s.Close())
 	return took
+}
+
+func TestNoNamesAreResolved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pair(t, simtest.New(t, simtest.Link{}))
+		require.NoError(t, a.Network().ClosePeer(b.ID()))
+		addr := ma.StringCast("/dns4/localhost/udp/8000/quic-v1")
+		a.Peerstore().ClearAddrs(b.ID())
+		require.Error(t, a.Connect(t.Context(), peer.AddrInfo{ID: b.ID(), Addrs: []ma.Multiaddr{addr}}))
+	})
 }
