@@ -28,7 +28,10 @@ func TestBigBlockSyncs(t *testing.T) {
 			m, err := rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(weftHost.Limits(0)), rcmgr.WithMetricsDisabled())
 			require.NoError(t, err)
 			managers = append(managers, m)
-			return libp2p.ResourceManager(m)
+			return func(c *libp2p.Config) error {
+				c.ResourceManager = m // in place of the simulated network's
+				return nil
+			}
 		}
 		server, client := n.node(t, 1), n.node(t, 1)
 		for _, b := range n.Blocks[1:] {

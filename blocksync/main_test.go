@@ -126,7 +126,7 @@ func bubble(t *testing.T, test func(t *testing.T, n *net)) {
 func (n *net) host(t *testing.T) host.Host {
 	options := n.Options(n.hosts)
 	if n.options != nil {
-		options = append(options[:len(options)-1:len(options)-1], n.options()) // in place of the resource manager
+		options = append(options, n.options())
 	}
 	h, err := libp2p.New(options...)
 	require.NoError(t, err)
