@@ -29,13 +29,14 @@ type block struct {
 	arrived  []time.Duration // since began, of each leaf
 	lastNew  time.Time
 	course   course
-	moving   time.Time     // when the last new piece of an older block came: this one may wait behind it
-	early    []parkedPiece // the crown is missing
-	crownAt  time.Time     // when it was asked for
-	passed   Bitmap        // leaves that were forwarded
-	again    map[int]int   // targeted forwards, by first leaf
-	probed   bool          // a probe was here
-	crowded  bool          // there was no room for some of it
+	moving   time.Time        // when the last new piece of an older block came: this one may wait behind it
+	early    []parkedPiece    // the crown is missing
+	crownAt  time.Time        // when it was asked for
+	passed   Bitmap           // leaves that were forwarded
+	told     map[*member]bool // that it is done
+	again    map[int]int      // targeted forwards, by first leaf
+	probed   bool             // a probe was here
+	crowded  bool             // there was no room for some of it
 	done     bool
 	without  bool // it is committed, the body came another way
 	refuted  bool

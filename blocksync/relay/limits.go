@@ -49,7 +49,7 @@ const (
 	askTogether, askMost = 50 * time.Millisecond, 12
 	// A part restPart of a block is little: it is asked for before it is overdue, restTimes at most, of one member for each restEach
 	// leaves. What is lost on the way is few bytes then, and no answer is long.
-	restPart, restTimes, restEach = 16, 4, 16
+	restPart, restTimes, restEach = 16, 4, 16 << 10
 	// giveUp is how long nothing may come in before range requests are to take over, four times what is overdue at least.
 	giveUp = 500 * time.Millisecond
 

@@ -34,8 +34,8 @@ func TestLossCostsLittle(t *testing.T) {
 }
 
 // rest plays a receiver that has got all leaves but some of a block that a has announced.
-func rest(t *testing.T, rtt time.Duration, fanOut int, missing ...int) (*player, *blockOf) {
-	p, b := play(t, apart(rtt)...), newBlock(1, 1_000_000, "a")
+func rest(t *testing.T, rtt time.Duration, fanOut, size int, missing ...int) (*player, *blockOf) {
+	p, b := play(t, apart(rtt)...), newBlock(1, size, "a")
 	p.FanOut = fanOut
 	p.Announced(p.now, b.Announcement)
 	lacks := map[int]bool{}
@@ -49,6 +49,8 @@ func rest(t *testing.T, rtt time.Duration, fanOut int, missing ...int) (*player,
 	}
 	return p, b
 }
+
+const mega = 1_000_000
 
 // apart are five members.
 func apart(rtt time.Duration) (members []relay.Member) {
@@ -97,7 +99,7 @@ func TestRestIsAskedOfOthers(t *testing.T) {
 		"near members: processors are late":    {relay.NearRTT, 0, run(900, 3), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, _ := rest(t, c.rtt, c.fanOut, c.missing...)
+			p, _ := rest(t, c.rtt, c.fanOut, mega, c.missing...)
 			p.pass(30 * time.Millisecond)
 			require.Empty(t, p.wants(), "it may be on its way")
 			p.pass(20 * time.Millisecond)
@@ -115,9 +117,18 @@ func TestRestIsAskedOfOthers(t *testing.T) {
 	}
 }
 
+// TestRestOfABigBodyIsAskedOfMore: its leaves are big, and 33 of them would stand in one connection for long.
+func TestRestOfABigBodyIsAskedOfMore(t *testing.T) {
+	p, _ := rest(t, 50*time.Millisecond, 0, 10*mega, run(900, 5)...)
+	p.pass(200 * time.Millisecond)
+	asked := p.wants()
+	delete(asked, "a") // nothing has come for long
+	require.Len(t, asked, 3)
+}
+
 // TestRestIsAskedForAFewTimes: soon again, for the answer may be lost; then it is overdue like all else.
 func TestRestIsAskedForAFewTimes(t *testing.T) {
-	p, b := rest(t, 50*time.Millisecond, 0, 900)
+	p, b := rest(t, 50*time.Millisecond, 0, mega, 900)
 	others, announcer := 0, 0
 	for range 30 {
 		p.pass(10 * time.Millisecond)
@@ -140,7 +151,7 @@ func TestRestIsAskedForAFewTimes(t *testing.T) {
 
 // TestRestIsNoComplaint: what was asked of others is not reported as late, so that no relay is blamed for what the network lost.
 func TestRestIsNoComplaint(t *testing.T) {
-	p, b := rest(t, 50*time.Millisecond, 0, 900)
+	p, b := rest(t, 50*time.Millisecond, 0, mega, 900)
 	p.pass(100 * time.Millisecond)
 	require.NotEmpty(t, p.wants())
 	p.Receive(p.now, "c", b.piece(relay.Final, 900, 1))

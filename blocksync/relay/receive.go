@@ -43,7 +43,8 @@ func (m *Machine) Receive(now time.Time, from peer.ID, f *Frame) {
 			m.cancel(s, b, f)
 		}
 	case Done:
-		if b != nil && b.source != nil {
+		if b != nil {
+			s.spare(b)
 			m.reported(s, b, f)
 		}
 	case Unready:
@@ -78,6 +79,9 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 		m.park(s, f)
 	}
 	b.probed = b.probed || f.Mode == Probed
+	if b.done {
+		m.enough(s, b, f)
+	}
 	isNew := false
 	if b.have.holds(f.First, f.Count) && f.Count > 0 {
 		m.duplicate(b, f)

@@ -24,7 +24,7 @@ func (m *Machine) fetch(b *block) {
 	}
 	b.rest.asked, b.rest.times = m.now, b.rest.times+1
 	missing := b.lacking()
-	holders := m.holders(b, 1+len(missing)/restEach)
+	holders := m.holders(b, 1+len(missing)/leavesIn(restEach, b.Size))
 	for i, s := range holders {
 		f := &Frame{Kind: Want, Ref: b.ref, Missing: NewBitmap(b.tree.Count()), Have: append(Bitmap(nil), b.have...)}
 		for _, leaf := range missing[i*len(missing)/len(holders) : (i+1)*len(missing)/len(holders)] {

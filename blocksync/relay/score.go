@@ -18,7 +18,7 @@ func (m *Machine) Weight(id peer.ID) float64 {
 
 // reported takes a receiver's report of which leaves were late.
 func (m *Machine) reported(s *member, b *block, f *Frame) {
-	if len(f.Missing) != len(b.have) || b.reports[s] != nil {
+	if b.source == nil || len(f.Missing) != len(b.have) || b.reports[s] != nil {
 		return
 	}
 	b.reports[s], s.behind = f.Missing, time.Time{}
