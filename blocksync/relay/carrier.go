@@ -29,11 +29,11 @@ type CarrierConfig struct {
 	Log     *slog.Logger
 }
 
-// Carrier carries the frames of all channels of a host. To every peer that a channel relays to it keeps two streams open,
-// one for control and one for data, and shares them fairly among the channels; the peer does the same in its direction.
+// Carrier carries the frames of all channels of a host. To every peer that a channel relays to it keeps streams open,
+// one for control and one for data, or three over QUIC, and shares them fairly among the channels; the peer does the same in its direction.
 //
 //	channels --Next--> writer of a peer's control stream --> peer
-//	         --Next--> writer of a peer's data stream -----> peer
+//	         --Next--> writer of a peer's data streams ----> peer
 //	channels <------------- readers of peers' streams <----- peer
 type Carrier struct {
 	CarrierConfig

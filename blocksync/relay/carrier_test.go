@@ -100,6 +100,9 @@ func (m *mesh) run() {
 	}
 	m.group.Wait()
 	for _, n := range m.nodes {
+		if n.carrier == nil { // the test speaks for it
+			continue
+		}
 		m.group.Go(func() { _ = n.carrier.Run(ctx) })
 		m.group.Go(func() { _ = n.channel.Run(ctx) })
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/weft-p2p/weft/internal/stream"
@@ -25,6 +26,9 @@ const (
 	Work, WorkBurst, OrgWork, OrgWorkBurst          = work, workBurst, orgWork, orgWorkBurst
 	LongFrame                                       = longFrame
 )
+
+// DataStreams is how many streams pieces take turns on.
+func DataStreams(c network.ConnectionState) int { return dataStreams(c) }
 
 // Cost is what a frame costs its reader.
 func Cost(f *Frame) int { return cost(f) }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,37 +56,68 @@ func (n *neighbour) wake(control, pieces bool) {
 	}
 }
 
-// run opens both streams and writes until one fails or nobody wants them any more.
+// run opens the streams and writes until one fails or nobody wants them any more.
 func (n *neighbour) run(ctx context.Context, c *Carrier) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	control, rtt, err := n.hello(ctx, c, controlStream)
+	streams, rtt, err := n.openAll(ctx, c)
+	defer func() {
+		for _, s := range streams {
+			_ = s.ResetWithError(network.StreamShutdown)
+		}
+	}()
 	if err != nil {
 		n.refused = true
 		return err
 	}
-	defer func() { _ = control.Reset() }()
-	data, again, err := n.hello(ctx, c, dataStream)
-	if err != nil {
-		n.refused = true
-		return err
-	}
-	defer func() { _ = data.Reset() }()
 	c.accepted(n.id)
-	n.set(min(rtt, again), true)
+	n.set(rtt, true)
 	defer n.set(0, false)
 	c.refresh()
 	g, ctx := errgroup.WithContext(ctx)
 	flow, closed := c.flow(n.id)
 	defer closed()
-	w := newWriter(c, n.id, counted{control, flow}, counted{data, flow})
+	w := newWriter(c, n.id, flow, streams)
 	g.Go(func() error { return whenever(ctx, n.control, w.urgent) })
 	g.Go(func() error { return whenever(ctx, n.data, w.pieces) })
-	g.Go(func() error { return watch(control) })
+	g.Go(func() error { return watch(streams[0]) })
 	n.measure(ctx, c)
-	_ = control.ResetWithError(network.StreamShutdown)
-	_ = data.ResetWithError(network.StreamShutdown)
+	for _, s := range streams {
+		_ = s.ResetWithError(network.StreamShutdown)
+	}
 	return g.Wait()
+}
+
+// openAll opens the stream for control and, in one more round trip, those for data; rtt is the shortest. On an error the streams
+// are those that were opened.
+func (n *neighbour) openAll(ctx context.Context, c *Carrier) (streams []network.Stream, rtt time.Duration, err error) {
+	control, rtt, err := n.hello(ctx, c, controlStream)
+	if err != nil {
+		return nil, 0, err
+	}
+	data := make([]network.Stream, dataStreams(control.Conn().ConnState()))
+	took := make([]time.Duration, len(data))
+	g, ctx := errgroup.WithContext(ctx)
+	for i := range data {
+		g.Go(func() (err error) { data[i], took[i], err = n.hello(ctx, c, dataStream); return err })
+	}
+	err = g.Wait()
+	streams = append(streams, control)
+	for _, s := range data {
+		if s != nil {
+			streams = append(streams, s)
+		}
+	}
+	return streams, min(rtt, slices.Min(took)), err
+}
+
+// dataStreams is how many streams pieces take turns on. QUIC's streams do not wait for each other, so that a packet that is lost
+// holds back a third of what follows it; TCP delivers everything in order, however many streams are muxed over it.
+func dataStreams(c network.ConnectionState) int {
+	if c.StreamMultiplexer == "" { // the transport has its own
+		return independentStreams
+	}
+	return 1
 }
 
 // watch ends when the other end does.

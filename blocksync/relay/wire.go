@@ -13,21 +13,21 @@ import (
 	"github.com/weft-p2p/weft/internal/stream"
 )
 
-// Protocol is the protocol of relay streams: two of each peer, which stay open. Deadline is for the rest of a frame that has
+// Protocol is the protocol of relay streams: two to four of each peer, which stay open. Deadline is for the rest of a frame that has
 // begun.
 var Protocol = stream.Protocol{
 	ID: "/weft/relay/1.0.0", Service: "weft.relay",
 	// A longer frame than fits into it, which only an announcement may be, is reserved for besides.
 	Memory: 128 << 10, MaxMessage: MaxFrame, Deadline: 30 * time.Second,
-	// A peer opens two and keeps them; each of four host keys may come back while its old ones are not known to be gone.
-	Rate: 20, Burst: 60, OrgRate: 640, OrgBurst: 1920, Streams: 8192, PeerStreams: 16,
+	// A peer opens four at most and keeps them; each of four host keys may come back while its old ones are not known to be gone.
+	Rate: 20, Burst: 60, OrgRate: 640, OrgBurst: 1920, Streams: 8192, PeerStreams: 32,
 }
 
 // Limits of streams.
 const (
 	// maxScope is the longest name of a channel, maxScopes how many channels one stream carries.
 	maxScope, maxScopes = 128, 64
-	// readBuffer is what every stream that is open reads into, in bytes: small, for a node has two from each peer, and what is
+	// readBuffer is what every stream that is open reads into, in bytes: small, for a node has up to four from each peer, and what is
 	// longer goes past it. writeBuffer is what one that writes has for that time. What is in it has left the queues and cannot be
 	// taken back, so that it is not large either.
 	readBuffer, writeBuffer = 1 << 10, 16 << 10
@@ -38,6 +38,9 @@ const (
 	writeTime = 30 * time.Second
 	// helloTime is how long the other end may take to answer a new stream.
 	helloTime = 10 * time.Second
+	// independentStreams is how many data streams there are to a peer where streams do not wait for each other. With 1% of the
+	// packets lost, 1 MB took 326 ms to 50 members on one, 309 on two, 290 on three, 289 on five and 299 on eight.
+	independentStreams = 3
 )
 
 // class is what a stream is for: it begins with it.

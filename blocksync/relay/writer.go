@@ -10,34 +10,40 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// writer writes what the channels have for one peer on our two streams to it. Control frames go before pieces on both: QUIC
+// writer writes what the channels have for one peer on our streams to it, pieces in turns on those for data. Control frames go before pieces: QUIC
 // sends of its streams in turns, and of those that were written first what fits into a burst, so that an announcement that is
 // written a moment after the pieces would come 90 ms after the first of them (50 members, 1 MB, 100 Mbit/s): none can be
 // forwarded before, and then all at once.
 type writer struct {
 	carrier *Carrier
 	to      peer.ID
-	data    *outlet
+	data    []*outlet
+	at      int  // in data
+	share   turn // of the channels, among pieces
 
 	// writing is full while control is written to. It is no mutex: writing waits for the network, and virtual time stands still
 	// while somebody waits for a mutex.
 	writing chan struct{}
 	control *outlet
+	first   turn // of the channels, among control frames
 }
 
 // outlet is one of the streams.
 type outlet struct {
 	*frameWriter
 	stream network.Stream
-	turn   turn      // of the channels
 	until  time.Time // its deadline
 }
 
-func newWriter(c *Carrier, to peer.ID, control, data network.Stream) *writer {
-	over := func(s network.Stream) *outlet {
-		return &outlet{frameWriter: newFrameWriter(s, &c.spare), stream: s}
+// newWriter makes a writer for streams, of which the first is for control.
+func newWriter(c *Carrier, to peer.ID, flow *flow, streams []network.Stream) *writer {
+	w := &writer{carrier: c, to: to, writing: make(chan struct{}, 1)}
+	for _, s := range streams {
+		s := counted{s, flow}
+		w.data = append(w.data, &outlet{frameWriter: newFrameWriter(s, &c.spare), stream: s})
 	}
-	return &writer{carrier: c, to: to, control: over(control), data: over(data), writing: make(chan struct{}, 1)}
+	w.control, w.data = w.data[0], w.data[1:]
+	return w
 }
 
 // whenever writes what there is, and again each time that more says so, until ctx ends or a stream fails.
@@ -59,7 +65,7 @@ func (w *writer) urgent() error {
 	w.writing <- struct{}{}
 	defer func() { <-w.writing }()
 	for {
-		if more, err := w.write(w.control, false); err != nil {
+		if more, err := w.write(w.control, &w.first, false); err != nil {
 			return err
 		} else if !more {
 			return w.control.Flush()
@@ -73,17 +79,27 @@ func (w *writer) pieces() error {
 		if err := w.urgent(); err != nil {
 			return err
 		}
-		if more, err := w.write(w.data, true); err != nil {
+		if more, err := w.write(w.data[w.at], &w.share, true); err != nil {
 			return err
 		} else if !more {
-			return w.data.Flush()
+			return w.flush()
 		}
+		w.at = (w.at + 1) % len(w.data)
 	}
 }
 
+func (w *writer) flush() error {
+	for _, o := range w.data {
+		if err := o.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // write writes one frame; it reports false if there is none.
-func (w *writer) write(to *outlet, data bool) (bool, error) {
-	scope, f := w.next(&to.turn, data)
+func (w *writer) write(to *outlet, t *turn, data bool) (bool, error) {
+	scope, f := w.next(t, data)
 	if f == nil {
 		return false, nil
 	}
