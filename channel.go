@@ -52,7 +52,8 @@ type Channel struct {
 	delivery      *delivery           // how fast
 	witness       *evidence.Witness   // who was caught
 	admitted      atomic.Pointer[admissions]
-	inForce       *channelconfig.Bundle // what configured was last told; of the writer, before it runs of admit
+	inForce       *channelconfig.Bundle     // what configured was last told; of the writer, before it runs of admit
+	arrived       atomic.Pointer[time.Time] // when somebody last came; nil: nobody has
 	leaving       atomic.Bool
 	standing      chan struct{}             // 1-buffered: what we may do may have changed; for a static leader
 	led           atomic.Bool               // what others were last told of us
@@ -109,7 +110,7 @@ func (c *Channel) wire(genesis *common.Block, verifier *channelconfig.Verifier, 
 		return err
 	}
 	if c.beacon, err = membership.NewBeacon(membership.BeaconConfig{
-		Scope: c.members.Name, Interval: n.timing.AliveInterval, Sequence: &n.sequence,
+		Scope: c.members.Name, Interval: n.timing.AliveInterval, Pace: c.pace, Sequence: &n.sequence,
 		Compose: c.compose, Publish: c.members.Publish, Record: n.myRecord, Signer: n.signer, Log: n.logger("membership"),
 	}); err != nil || j.role == standsBy {
 		return err
@@ -284,9 +285,11 @@ func (c *Channel) heard(on membership.Source, h *membership.Heartbeat) membershi
 
 // membersChanged hears of changes in the view.
 func (c *Channel) membersChanged(changes []membership.Change) {
+	now := time.Now()
 	for _, change := range changes {
 		switch change.Kind {
 		case membership.Joined, membership.Returned:
+			c.arrived.Store(&now)
 			c.poke()
 		case membership.Left, membership.Purged:
 			c.sync.Gone(change.Member.ID)

@@ -329,11 +329,17 @@ func (n *Node) far(id peer.ID) bool {
 // hidden says whether only our own organization may see us: nothing is said on the topics of channels then.
 func (n *Node) hidden() bool { return len(n.external()) == 0 }
 
-// unreachable hears that a lost connection could not be made again.
-func (n *Node) unreachable(id peer.ID) {
-	n.org.tracker.Unreachable(id)
+// unreachable hears that a lost connection could not be made again, or that somebody new could not be connected: then it counts unless
+// we have heard them since.
+func (n *Node) unreachable(id peer.ID, since time.Time) {
+	trackers := []*membership.Tracker{n.org.tracker}
 	for _, c := range n.Channels() {
-		c.tracker.Unreachable(id)
+		trackers = append(trackers, c.tracker)
+	}
+	for _, t := range trackers {
+		if m, _ := t.Find(id); since.IsZero() || m.LastSeen.Before(since) {
+			t.Unreachable(id)
+		}
 	}
 }
 

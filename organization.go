@@ -73,13 +73,15 @@ func (o *organization) compose() ([]ma.Multiaddr, []membership.ChannelState) {
 }
 
 // pace is how often we beat: as long as we lead somewhere, and somebody is there, often enough to be missed soon.
-func (o *organization) pace() (every time.Duration) {
-	if living, _ := o.tracker.Count(); living == 0 {
-		return 0
+func (o *organization) pace() time.Duration {
+	living, _ := o.tracker.Count()
+	every := o.node.timing.Pace(living)
+	if living == 0 {
+		return every
 	}
 	for _, c := range o.node.Channels() {
-		if beat := c.beat(); beat > 0 && (every == 0 || beat < every) {
-			every = beat
+		if beat := c.beat(); beat > 0 {
+			every = min(every, beat)
 		}
 	}
 	return every

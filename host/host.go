@@ -17,6 +17,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/metrics"
 	"github.com/libp2p/go-libp2p/core/routing"
 	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
@@ -59,6 +60,11 @@ type Config struct {
 	// PubSubOptions come before ours. What isolates weft topics cannot be overridden.
 	PubSubOptions []pubsub.Option
 }
+
+// localDial is how long a dial to a private address may take, where libp2p gives up after 5 s: what is left of an attempt beside 5 s of
+// authentication. A machine that starts many peers, or has many of them dial it, takes longer than that for a handshake, and one
+// that was given up has cost both sides nearly all of it.
+const localDial = 10 * time.Second
 
 // Host is a libp2p host with a guarded gossipsub. It owns both.
 type Host struct {
@@ -168,6 +174,11 @@ func (cfg *Config) fallback(c *libp2p.Config) error {
 	if len(c.Transports) == 0 {
 		err := c.Apply(libp2p.Transport(tcp.NewTCPTransport), libp2p.Transport(quic.NewTransport), libp2p.Transport(websocket.New))
 		if err != nil {
+			return err
+		}
+	}
+	if len(c.SwarmOpts) == 0 {
+		if err := c.Apply(libp2p.SwarmOpts(swarm.WithDialTimeoutLocal(localDial))); err != nil {
 			return err
 		}
 	}

@@ -27,7 +27,7 @@ import (
 const (
 	// keepTag protects members with the host's connection manager.
 	keepTag = "weft-member"
-	// defaultParallel is how many attempts run at one time: enough to reach 300 members within seconds at 200 ms a round
+	// defaultParallel is how many attempts run at one time at most, see window: enough to reach 300 members within seconds at 200 ms a round
 	// trip, and few handshakes for one core.
 	defaultParallel = 16
 	// attemptTimeout bounds one attempt: a TCP connection that is never answered, or a handshake and 5 s of authentication.
@@ -45,11 +45,12 @@ type KeeperConfig struct {
 	// Remembered are addresses where members were once; see [Keeper.Remember].
 	Remembered []string
 	// Unreachable hears that a member whose connection was lost is not connected again half a second later. Dialing it goes on.
-	// It must not block. Nil is allowed.
-	Unreachable func(peer.ID)
+	// The second argument is zero then. It also hears of a member that was new and could not be connected, and when that was tried: who was
+	// heard since lives, and only we are too busy or too far away. It must not block. Nil is allowed.
+	Unreachable func(peer.ID, time.Time)
 	// Joined hears that Joining has become false. It must not block. Nil is allowed.
 	Joined func()
-	// Parallel bounds the attempts at one time. Zero: 16.
+	// Parallel bounds the attempts at one time; a quarter of it is where they begin. Zero: 16.
 	Parallel int
 	Log      *slog.Logger
 	// Rand spreads retries. Nil: seeded by chance. It belongs to the keeper while Run runs.
@@ -173,7 +174,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 	defer sub.Close()
 	r := &keeping{
-		Keeper: k, plan: newPlan(k.cfg.Host.ID(), k.cfg.Rand),
+		Keeper: k, plan: newPlan(k.cfg.Host.ID(), k.cfg.Rand), window: newWindow(k.cfg.Parallel),
 		results: make(chan attempt, k.cfg.Parallel), protected: make(map[peer.ID]struct{}), alone: true,
 	}
 	defer r.protect(nil)
@@ -187,6 +188,7 @@ type keeping struct {
 	*Keeper
 	plan      *plan
 	attempts  sync.WaitGroup
+	window    window
 	running   int
 	results   chan attempt // room for all that run, so that none waits for a loop that ended
 	protected map[peer.ID]struct{}
@@ -217,14 +219,18 @@ func (r *keeping) loop(ctx context.Context, events <-chan any) {
 func (r *keeping) start(ctx context.Context, timer *time.Timer) {
 	now := time.Now()
 	r.tell(r.plan.overdue(now))
-	due, wake := r.plan.due(now, r.cfg.Parallel-r.running, r.cfg.Parallel/4)
+	due, wake := r.plan.due(now, r.window.size-r.running, r.window.size/4)
 	over, later := r.plan.surplus.due(now)
 	wake = sooner(wake, later)
 	r.close(over)
 	for _, t := range due {
 		r.running++
 		who := r.plan.who(t)
-		r.attempts.Go(func() { r.results <- r.attempt(ctx, t, who) })
+		r.attempts.Go(func() {
+			a := r.attempt(ctx, t, who)
+			a.begun = now
+			r.results <- a
+		})
 	}
 	timer.Stop()
 	if !wake.IsZero() {
@@ -247,7 +253,7 @@ func (r *keeping) tell(unreachable []peer.ID) {
 	for _, id := range unreachable {
 		if r.cfg.Unreachable != nil && !r.linked(id) { // that it is linked may not have come in yet
 			r.cfg.Log.Debug("member is unreachable", "peer", id)
-			r.cfg.Unreachable(id)
+			r.cfg.Unreachable(id, r.plan.unheard(id))
 		}
 	}
 }
@@ -300,7 +306,14 @@ func (r *keeping) ended(a attempt) {
 	case a.err != nil:
 		r.cfg.Log.Debug("not connected", "peer", a.target.id, "address", a.target.addr, "err", a.err)
 	}
-	r.plan.done(time.Now(), a)
+	now := time.Now()
+	switch {
+	case a.err == nil:
+		r.window.connected()
+	case now.Sub(a.begun) >= slow && r.plan.failures(a.target) == 0:
+		r.window.expired(now, a.begun)
+	}
+	r.plan.done(now, a)
 	r.settle()
 }
 

@@ -89,7 +89,7 @@ func TestKeeperRedialsAfterALoss(t *testing.T) {
 		for _, h := range []*host.Host{a, b} {
 			want(keep(t, h, func(cfg *host.KeeperConfig) {
 				cfg.Connected = func(context.Context, peer.ID) error { authenticated.Add(1); return nil }
-				cfg.Unreachable = func(peer.ID) { unreachable.Add(1) }
+				cfg.Unreachable = func(peer.ID, time.Time) { unreachable.Add(1) }
 			}), a, b)
 		}
 		time.Sleep(time.Minute)
@@ -151,7 +151,7 @@ func TestKeeperTellsWhoIsUnreachable(t *testing.T) {
 		a, b := s.host(nil), s.host(nil)
 		findable(a, b)
 		gone := make(chan peer.ID, 10)
-		k := keep(t, a, func(cfg *host.KeeperConfig) { cfg.Unreachable = func(id peer.ID) { gone <- id } })
+		k := keep(t, a, func(cfg *host.KeeperConfig) { cfg.Unreachable = func(id peer.ID, _ time.Time) { gone <- id } })
 		want(k, b)
 		time.Sleep(time.Minute)
 		require.NoError(t, b.Close())

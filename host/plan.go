@@ -14,7 +14,12 @@ import (
 const (
 	// tieBreak is how long the host with the higher peer ID leaves the dialing to the other one: hosts that dial each other
 	// at once keep two connections. Two seconds are some round trips and a handshake on any link.
+	// Where more than crowd members are to be connected, it is share longer for each of them: as many wait at the others.
 	tieBreak = 2 * time.Second
+	crowd    = 16
+	share    = 50 * time.Millisecond
+	// longestTieBreak is for 176 of them.
+	longestTieBreak = 10 * time.Second
 	// spread is how long at most the redial of a lost connection is put off, by chance: who lost it together with many others
 	// is not dialed by all at the same moment. The higher peer ID waits stagger more, no tieBreak: every millisecond counts.
 	spread  = 50 * time.Millisecond
@@ -52,6 +57,7 @@ type progress struct {
 	report   time.Time // when it is told, unless a connection is there again; zero: not
 	never    bool      // the address is our own, or none
 	failures int       // attempts in a row that failed
+	begun    time.Time // when the last attempt began, of a member that has never been up
 	brief    int       // connections in a row that were not steady
 	next     time.Time // not before
 }
@@ -81,11 +87,12 @@ func (p *plan) want(now time.Time, targets map[target]struct{}) {
 			delete(p.targets, t)
 		}
 	}
+	missing := p.missing(targets)
 	for t := range targets {
 		if _, ok := p.targets[t]; !ok && t.id != p.self {
 			s := &progress{peer: t.id, next: now}
 			if !p.found(t.id) {
-				s.next = now.Add(p.turn(t))
+				s.next = now.Add(p.firstTurn(t, missing))
 			}
 			p.targets[t] = s
 		}
@@ -167,6 +174,15 @@ type attempt struct {
 	err    error   // nil: connected and authenticated
 	linked bool    // a connection to peer is there now
 	never  bool    // the address is our own, or none: not to be tried again
+	begun  time.Time
+}
+
+// failures is how many attempts in a row failed.
+func (p *plan) failures(t target) int {
+	if s, ok := p.targets[t]; ok {
+		return s.failures
+	}
+	return 0
 }
 
 // done takes in how an attempt ended.
@@ -190,6 +206,7 @@ func (p *plan) done(now time.Time, a attempt) {
 	case a.err == nil && a.linked:
 		s.up, s.since, s.lost, s.failures = true, now, false, 0
 	default:
+		s.begun = a.begun
 		p.fail(now, a.target, s)
 		if a.target.id != "" && !a.linked && s.since.IsZero() && s.failures == 1 {
 			s.report = now // what we heard of this member may have been its last words
@@ -211,6 +228,15 @@ func (p *plan) overdue(now time.Time) (unreachable []peer.ID) {
 	}
 	slices.Sort(unreachable)
 	return unreachable
+}
+
+// unheard is since when a member that is unreachable has to have been silent for that to count: the attempt that failed has proved nothing
+// about one that others hear meanwhile. Zero for a connection that was lost.
+func (p *plan) unheard(id peer.ID) time.Time {
+	if s, ok := p.targets[target{id: id}]; ok && s.since.IsZero() {
+		return s.begun
+	}
+	return time.Time{}
 }
 
 // due returns targets to attempt now and when to ask again; zero: not before something happens. Those that wait longest go
@@ -315,6 +341,25 @@ func (p *plan) turn(t target) time.Duration {
 		return 0
 	}
 	return tieBreak
+}
+
+// firstTurn is turn for a member that is new to us, where so many are missing.
+func (p *plan) firstTurn(t target, missing int) time.Duration {
+	turn := p.turn(t)
+	if t.id == "" || turn == 0 {
+		return turn
+	}
+	return min(turn+share*time.Duration(max(0, missing-crowd)), longestTieBreak)
+}
+
+// missing is how many of some targets are members that are not up.
+func (p *plan) missing(targets map[target]struct{}) (n int) {
+	for t := range targets {
+		if s, ok := p.targets[t]; t.id != "" && (!ok || !s.up) {
+			n++
+		}
+	}
+	return n
 }
 
 // wait is the wait after so many failures in a row: firstRetry doubled with each, up to a bound, and half of that left to

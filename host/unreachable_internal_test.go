@@ -5,6 +5,8 @@ package host
 import (
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Who is told to be unreachable, and when.
@@ -41,6 +43,20 @@ func TestUnreachable(t *testing.T) {
 			s.ends(high, "", errDown)
 			s.after(time.Hour)
 			s.tells()
+		},
+		"who cannot be reached when new must have been silent since that was tried, who was lost need not": func(s *script) {
+			s.wants(high, member("y"))
+			s.starts(high, member("y"))
+			begun := s.now()
+			s.ends(member("y"), "y", nil)
+			s.after(5 * time.Second)
+			s.done(s.now(), attempt{target: high, err: errDown, begun: begun})
+			s.tells(high.id)
+			require.Equal(s.T, begun, s.unheard(high.id))
+			s.disconnected(s.now(), "y")
+			s.after(grace)
+			s.tells("y")
+			require.Zero(s.T, s.unheard("y"))
 		},
 		"a redial that fails at once is no reason to tell earlier": func(s *script) {
 			s.wants(high)

@@ -35,8 +35,8 @@ func (s *Sequence) next() uint64 { return s.last.Add(1) }
 type BeaconConfig struct {
 	Scope    string        // name of the topic it publishes on
 	Interval time.Duration // default: DefaultTiming().AliveInterval
-	// Pace is the longest time to the next heartbeat, asked after each; 0, and
-	// what is longer than Interval, mean Interval. Optional.
+	// Pace is the time to the next heartbeat, asked after each; 0 means
+	// Interval. Optional.
 	Pace     func() time.Duration
 	Sequence *Sequence // shared by all beacons of the node
 	// Compose says what to tell: on a channel's topic that channel alone, on
@@ -154,16 +154,13 @@ func (b *Beacon) nextGap(gap time.Duration, poked bool) time.Duration {
 	if !poked {
 		return minGap
 	}
-	return min(2*gap, b.c.Interval*9/10)
+	return min(2*gap, max(b.c.Interval, b.c.Pace())*9/10)
 }
 
 // jittered is the time to the next heartbeat. It spreads those of nodes that
 // started together within a tenth.
 func (b *Beacon) jittered() time.Duration {
-	every := b.c.Interval
-	if pace := b.c.Pace(); pace > 0 {
-		every = min(every, pace)
-	}
+	every := cmp.Or(b.c.Pace(), b.c.Interval)
 	return time.Duration(float64(every) * (0.9 + 0.2*b.c.Rand.Float64()))
 }
 

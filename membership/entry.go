@@ -183,7 +183,7 @@ func (e *entry) due(t Timing) time.Time {
 	}
 	due := e.silentAt(t)
 	for _, s := range []*sighting{&e.own, &e.channel} {
-		if fades := s.seen.Add(t.AliveExpiration); !s.empty() && fades.Before(due) {
+		if fades := s.seen.Add(t.fading()); !s.empty() && fades.Before(due) {
 			due = fades
 		}
 	}

@@ -14,30 +14,29 @@ const (
 	// So who has not heard it meanwhile was cut off for long enough to miss us,
 	// and is somebody new when it hears us again.
 	shownFor = 5
-	// maxBrief is how many heartbeats in a row on one topic may do without the
-	// record, for whoever does not know it in spite of everything: two minutes
-	// of them. Our own organization hears us on two topics.
-	maxBrief = 23
+	// remindAfter is how many intervals after a heartbeat on one topic with the
+	// record there is another one, for whoever does not know it in spite of
+	// everything: two minutes. Our own organization hears us on two topics.
+	remindAfter = 24
 )
 
 // showing decides which heartbeats carry the whole record.
 type showing struct {
 	record *msp.Record // the one that others may know
 	until  time.Time   // to be shown up to here
-	briefs int         // heartbeats without it since
+	last   time.Time   // when it was shown
 }
 
 // whole reports whether the heartbeat of now is to carry the whole record: for
 // a while after it is new, and after again, when somebody new is there or
-// nobody has heard us; and later in one of maxBrief+1.
+// nobody has heard us; and later every remindAfter intervals.
 func (s *showing) whole(now time.Time, interval time.Duration, record *msp.Record, again bool) bool {
 	if again || record != s.record {
 		s.record, s.until = record, now.Add(shownFor*interval)
 	}
-	if now.Before(s.until) || s.briefs >= maxBrief {
-		s.briefs = 0
+	if now.Before(s.until) || now.Sub(s.last) >= remindAfter*interval {
+		s.last = now
 		return true
 	}
-	s.briefs++
 	return false
 }

@@ -49,6 +49,24 @@ func (t Timing) Validate() error {
 	return errors.Join(errs...)
 }
 
+// crowd is from how many members on heartbeats come less often.
+const crowd = 32
+
+// Pace is the time between two heartbeats to so many members: AliveInterval, and among more than 32 longer in proportion, by half at
+// most. What a member costs the others grows with their number until then. Three of them, a tenth late each, come within AliveExpiration,
+// so that two in a row may be lost, and one comes before a suspect dies.
+func (t Timing) Pace(members int) time.Duration {
+	longest := max(t.AliveInterval, min(t.AliveInterval*3/2, t.AliveExpiration*3/10))
+	return min(longest, t.AliveInterval*time.Duration(max(members, crowd))/crowd)
+}
+
+// Quiet is the time between two heartbeats to members who hear us on another topic, too: with a tenth more, it is below AliveExpiration.
+func (t Timing) Quiet() time.Duration { return t.AliveExpiration * 7 / 8 }
+
+// fading is the silence after which what one topic said about a member counts no more, while the other goes on: of three
+// heartbeats to a topic that is quiet, two may be lost.
+func (t Timing) fading() time.Duration { return 3 * t.AliveExpiration }
+
 // suspicion is how long a member that was heard again after it seemed
 // unreachable may be silent before the next report is believed.
 func (t Timing) suspicion() time.Duration { return 2 * t.AliveInterval }

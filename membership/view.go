@@ -186,7 +186,7 @@ func (v *View) expire(at, now time.Time, e *entry) (changes []Change) {
 		e.die(false)
 		changes = append(changes, v.change(Died, e))
 	}
-	if e.phase == alive && e.fade(at, v.timing.AliveExpiration) {
+	if e.phase == alive && e.fade(at, v.timing.fading()) {
 		changes = append(changes, v.change(Updated, e))
 	}
 	if _, kept := v.kept[e.id]; e.phase == dead && !kept && !at.Before(e.due(v.timing)) {

@@ -14,6 +14,7 @@ import (
 const (
 	PushWaiting          = pushWaiting
 	PushParallel         = pushParallel
+	Introduced           = introduced
 	ValidatorTimeout     = validatorTimeout
 	ValidatorConcurrency = validatorConcurrency
 	JudgeRate            = judgeRate

@@ -73,7 +73,9 @@ type Topic struct {
 
 	mu     sync.Mutex // guards all below
 	joined *pubsub.Topic
+	on     map[peer.ID]struct{}  // who is on the topic; nil without pubsub
 	met    map[peer.ID]time.Time // members, since when
+	turn   int                   // at whom the last introduction ended
 }
 
 // New makes a topic; Run joins it.
@@ -130,16 +132,27 @@ func (t *Topic) relay(ctx context.Context) (err error) {
 	return nil
 }
 
-// watch reports peers that join the topic until ctx ends.
+// watch notes who is on the topic, and reports peers that join it, until ctx ends.
 func (t *Topic) watch(ctx context.Context, events *pubsub.TopicEventHandler) {
 	for {
 		e, err := events.NextPeerEvent(ctx)
 		if err != nil {
 			return
 		}
+		t.note(e)
 		if e.Type == pubsub.PeerJoin && t.Neighbour != nil {
 			t.Neighbour(e.Peer)
 		}
+	}
+}
+
+func (t *Topic) note(e pubsub.PeerEvent) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.Type == pubsub.PeerJoin {
+		t.on[e.Peer] = struct{}{}
+	} else {
+		delete(t.on, e.Peer)
 	}
 }
 
@@ -171,7 +184,11 @@ func (t *Topic) Publish(ctx context.Context, data []byte) error {
 	if len(data) > MaxMessage {
 		return fmt.Errorf("%w: %d bytes on %s, %d allowed", ErrTooLong, len(data), t.Name, MaxMessage)
 	}
-	t.push("", message{data: data}, t.meet(t.Members(), time.Now()))
+	members := t.Members()
+	greet := t.meet(members, time.Now())
+	for _, id := range t.absent(members, greet) {
+		t.pushes.add(id, message{data: data})
+	}
 	if topic := t.get(); topic != nil {
 		if err := topic.Publish(ctx, data); !errors.Is(err, pubsub.ErrTopicClosed) {
 			return err
@@ -184,11 +201,17 @@ func (t *Topic) Publish(ctx context.Context, data []byte) error {
 // sent. Its error is ctx's.
 func (t *Topic) Flush(ctx context.Context) error { return t.pushes.flush(ctx) }
 
-// Introduce passes on what a member that is new to us said, wherever we heard it, as Publish does: those who are not on the
-// topic hear only whom they are connected to, and would never meet it. from, which gave it to us, does not get it back.
+// introduced is to how many members one introduction goes at most. Everybody on the topic who hears the newcomer introduces it,
+// several times while it is new, so that who is not on the topic hears of it all the same.
+const introduced = 4
+
+// Introduce passes on what a member that is new to us said, wherever we heard it: on the topic, and to some of those who are not on
+// the topic; they hear only whom they are connected to, and would never meet it. from, which gave it to us, does not get it back.
 // author is whom its place among what waits is charged to.
 func (t *Topic) Introduce(ctx context.Context, from peer.ID, author fair.Owner, data []byte) error {
-	t.push(from, message{author, data}, nil)
+	for _, id := range t.some(from) {
+		t.pushes.add(id, message{author, data})
+	}
 	if topic := t.get(); topic != nil { // does nothing with what came on the topic
 		if err := topic.Publish(ctx, data); !errors.Is(err, pubsub.ErrTopicClosed) {
 			return err
@@ -197,14 +220,38 @@ func (t *Topic) Introduce(ctx context.Context, from peer.ID, author fair.Owner, 
 	return nil
 }
 
-// push sends a message to the members that are not on the topic, and to greet, except to one.
-func (t *Topic) push(except peer.ID, m message, greet map[peer.ID]bool) {
-	on := t.neighbours()
-	for _, id := range t.Members() {
-		if id != t.Host.ID() && id != except && (greet[id] || !slices.Contains(on, id)) {
-			t.pushes.add(id, m)
+// some are up to so many members that are not on the topic, in turns, without from. Whoever is connected is looked at first: mostly all of
+// them are on the topic.
+func (t *Topic) some(from peer.ID) []peer.ID {
+	if len(t.absent(t.Host.Network().Peers(), nil)) == 0 {
+		return nil
+	}
+	ids := slices.DeleteFunc(t.absent(t.Members(), nil), func(id peer.ID) bool { return id == from })
+	if len(ids) <= introduced {
+		return ids
+	}
+	slices.Sort(ids)
+	next, _ := slices.BinarySearch(ids, t.Host.ID()) // so that not all who introduce begin at the same one
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	chosen := make([]peer.ID, introduced)
+	for i := range chosen {
+		chosen[i] = ids[(next+t.turn+i)%len(ids)]
+	}
+	t.turn = (t.turn + introduced) % len(ids)
+	return chosen
+}
+
+// absent are those of some members, without ourselves, that are not on the topic, and those to greet.
+func (t *Topic) absent(members []peer.ID, greet map[peer.ID]bool) (ids []peer.ID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, id := range members {
+		if _, here := t.on[id]; id != t.Host.ID() && (!here || greet[id]) {
+			ids = append(ids, id)
 		}
 	}
+	return ids
 }
 
 // meet notes who the members are now, and returns those that have not been members for long enough to be in a mesh.
@@ -226,17 +273,10 @@ func (t *Topic) meet(members []peer.ID, now time.Time) map[peer.ID]bool {
 	return fresh
 }
 
-func (t *Topic) neighbours() []peer.ID {
-	if topic := t.get(); topic != nil {
-		return topic.ListPeers()
-	}
-	return nil
-}
-
 func (t *Topic) set(topic *pubsub.Topic) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.joined = topic
+	t.joined, t.on = topic, map[peer.ID]struct{}{}
 }
 
 func (t *Topic) get() *pubsub.Topic {
