@@ -14,11 +14,10 @@ import (
 const (
 	// tieBreak is how long the host with the higher peer ID leaves the dialing to the other one: hosts that dial each other
 	// at once keep two connections. Two seconds are some round trips and a handshake on any link.
-	// Where more than crowd members are to be connected, it is share longer for each of them: as many wait at the others.
-	tieBreak = 2 * time.Second
-	crowd    = 16
-	share    = 50 * time.Millisecond
-	// longestTieBreak is for 176 of them.
+	// For each member that is not connected yet it is longer by a share of what an attempt takes: the other one has as many to dial,
+	// half of them itself, and least of a window at one time.
+	tieBreak        = 2 * time.Second
+	share           = 8
 	longestTieBreak = 10 * time.Second
 	// spread is how long at most the redial of a lost connection is put off, by chance: who lost it together with many others
 	// is not dialed by all at the same moment. The higher peer ID waits stagger more, no tieBreak: every millisecond counts.
@@ -71,6 +70,7 @@ type plan struct {
 	rand    *rand.Rand
 	targets map[target]*progress
 	surplus surplus
+	took    time.Duration // what attempts that connect take, lately
 }
 
 func newPlan(self peer.ID, rnd *rand.Rand) *plan {
@@ -170,11 +170,11 @@ func (p *plan) fail(now time.Time, t target, s *progress) {
 // attempt is how one attempt ended.
 type attempt struct {
 	target target
-	peer   peer.ID // who is there, when that became known
-	err    error   // nil: connected and authenticated
-	linked bool    // a connection to peer is there now
-	never  bool    // the address is our own, or none: not to be tried again
-	begun  time.Time
+	peer   peer.ID   // who is there, when that became known
+	err    error     // nil: connected and authenticated
+	linked bool      // a connection to peer is there now
+	never  bool      // the address is our own, or none: not to be tried again
+	begun  time.Time // when it began
 }
 
 // failures is how many attempts in a row failed.
@@ -205,6 +205,7 @@ func (p *plan) done(now time.Time, a attempt) {
 		s.never = true
 	case a.err == nil && a.linked:
 		s.up, s.since, s.lost, s.failures = true, now, false, 0
+		p.took = (3*p.took + now.Sub(a.begun)) / 4
 	default:
 		s.begun = a.begun
 		p.fail(now, a.target, s)
@@ -349,7 +350,7 @@ func (p *plan) firstTurn(t target, missing int) time.Duration {
 	if t.id == "" || turn == 0 {
 		return turn
 	}
-	return min(turn+share*time.Duration(max(0, missing-crowd)), longestTieBreak)
+	return min(turn+time.Duration(missing)*p.took/share, longestTieBreak)
 }
 
 // missing is how many of some targets are members that are not up.

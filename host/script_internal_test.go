@@ -54,7 +54,7 @@ func (s *script) starts(want ...target) {
 }
 
 func (s *script) ends(t target, who string, err error) {
-	s.done(s.now(), attempt{target: t, peer: peer.ID(who), err: err, linked: err == nil})
+	s.done(s.now(), attempt{target: t, peer: peer.ID(who), err: err, linked: err == nil, begun: s.now()})
 }
 
 // waits moves on to the next wake-up, which must come within the bounds.
