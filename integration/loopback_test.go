@@ -20,6 +20,7 @@ var loopbackCases = []spreadCase{
 	{peers: 50, size: 16 * kB, blocks: 20},
 	{peers: 50, size: 160 * kB, blocks: 20},
 	{peers: 50, size: mB, blocks: 20},
+	{peers: 100, size: 16 * kB, blocks: 10},
 	{peers: 100, size: 160 * kB, blocks: 10},
 }
 
