@@ -68,6 +68,7 @@ func (c spreadCase) network(roles []role, seed uint64) relaysim.Config {
 		Down:   func(i int) float64 { return bits(i, false) },
 		Org:    func(i int) string { return fmt.Sprint("Org", roles[i].org) },
 		Hidden: func(i int) bool { return roles[i].hidden },
+		Guests: c.hidden, // whole nodes connect to all visible members that they hear of
 		Leader: func(i int) bool { return roles[i].leads },
 		Send: func(from, _ int, f *relay.Frame) []*relay.Frame {
 			if roles[from].mute {

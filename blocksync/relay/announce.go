@@ -79,15 +79,31 @@ func (m *Machine) introduces(b *block, members int) bool {
 }
 
 // tellSome tells one in about the square root of the members, and has each tell some others. They are relays that are in use,
-// if there are enough of these: who is mute tells nobody.
+// if there are enough of these: who is mute tells nobody. Guests do not reach each other, and others may not reach our hidden members.
 func (m *Machine) tellSome(all []*member, announcement *Frame) {
-	m.Rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	slices.SortStableFunc(all, func(a, b *member) int { return cmp.Compare(min(b.weight, dropWeight), min(a.weight, dropWeight)) })
-	heads := int(math.Ceil(math.Sqrt(float64(len(all)))))
-	for i, s := range all[:heads] {
+	var heads, others []*member
+	for _, s := range all {
+		switch {
+		case s.Hidden:
+			m.tell(s, announcement)
+		case s.Guest:
+			others = append(others, s)
+		default:
+			heads = append(heads, s)
+		}
+	}
+	m.Rand.Shuffle(len(heads), func(i, j int) { heads[i], heads[j] = heads[j], heads[i] })
+	slices.SortStableFunc(heads, func(a, b *member) int { return cmp.Compare(min(b.weight, dropWeight), min(a.weight, dropWeight)) })
+	if n := int(math.Ceil(math.Sqrt(float64(len(all))))); n < len(heads) {
+		heads, others = heads[:n], append(heads[n:], others...)
+	}
+	if len(others) > len(heads)*maxIntroduced {
+		heads, others = append(heads, others...), nil
+	}
+	for i, s := range heads {
 		f := *announcement
-		for j := heads + i; j < len(all); j += heads {
-			f.Targets = append(f.Targets, all[j].short)
+		for j := i; j < len(others); j += len(heads) {
+			f.Targets = append(f.Targets, others[j].short)
 		}
 		m.tell(s, &f)
 	}

@@ -42,7 +42,7 @@ func TestFramesOutsideTheLimits(t *testing.T) {
 		"something after":    append(frames["want"].Append(nil), 1),
 		"too many targets":   {byte(relay.Unready), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x81, 0x08},
 		"bitmap without end": {byte(relay.Want), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0x01},
-		"unknown mode":       (&relay.Frame{Kind: relay.Piece, Mode: relay.WithinOrg + 1, Count: 1}).Append(nil),
+		"unknown mode":       (&relay.Frame{Kind: relay.Piece, Mode: relay.Housed + 1, Count: 1}).Append(nil),
 		"too much data":      (&relay.Frame{Kind: relay.Piece, Count: 1, Data: make([]byte, relay.MaxData+1)}).Append(nil),
 		"too long":           make([]byte, relay.MaxFrame+1),
 	} {

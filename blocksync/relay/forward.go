@@ -13,7 +13,7 @@ func (m *Machine) forwards(s *member, b *block, f *Frame) bool {
 		return b.announcedBy(s.ID) && b.again[f.First] < serveMost && len(f.Targets) > 0
 	case WithinOrg:
 		return s.Org == m.Org && !b.passed.holds(f.First, f.Count)
-	case Final:
+	case Final, Housed:
 		return len(f.Targets) > 0 && len(f.Targets) <= maxTargets && !b.passed.holds(f.First, f.Count)
 	default:
 		return f.Mode.alongRow() && !b.passed.holds(f.First, f.Count)
@@ -27,15 +27,15 @@ func (m *Machine) forward(s *member, b *block, f *Frame, isNew bool) {
 		case Relay:
 			m.spread(s, b, f) // even what is here already: whoever brought it may have brought it to us alone
 		case Probe:
-			m.pass(b, f, Probed, func(t *member) bool { return t != s && m.reached(t) && !t.Hidden })
+			m.pass(b, f, Probed, func(t *member) bool { return t != s && m.feeds(b, t) })
 			b.again = count(b.again, -1-f.First)
 		case WithinOrg:
 			mark(b.passed, f)
-			m.pass(b, f, Final, func(t *member) bool { return t != s && t.Hidden && t.Org == m.Org })
+			m.pass(b, f, Final, func(t *member) bool { return t != s && t.Hidden && t.Org == m.Org && !b.announcedBy(t.ID) })
 		case Targeted:
 			b.again = count(b.again, f.First)
 			m.pass(b, f, Final, func(t *member) bool { return t != s && slices.Contains(f.Targets, t.short) })
-		case Final:
+		case Final, Housed:
 			mark(b.passed, f)
 			m.pass(b, f, Final, func(t *member) bool { return t != s && slices.Contains(f.Targets, t.short) })
 		default:
@@ -44,7 +44,20 @@ func (m *Machine) forward(s *member, b *block, f *Frame, isNew bool) {
 			m.alongRow(s, b, f.plain(), f.Mode.bits())
 		}
 	}
-	if isNew && f.Mode != WithinOrg {
+	if isNew {
+		m.carry(s, b, f)
+	}
+}
+
+// carry sees to it that our organization, or others', get a piece that is new here, if that is left to us.
+func (m *Machine) carry(s *member, b *block, f *Frame) {
+	switch {
+	case f.Mode == WithinOrg || f.Mode == Housed:
+	case f.Mode == IntoOrg && m.Hidden:
+		m.shareOut(s, b, f)
+	case f.Mode == Final && s.Hidden && s.Org == m.Org && !b.announcedBy(s.ID): // it relays it, and sends it to the hidden ones itself
+		m.lodge(b, f.plain(), m.guests(b, s, false))
+	default:
 		m.shelter(b, f, s)
 	}
 }
@@ -68,6 +81,13 @@ func (f *Frame) plain() *Frame {
 	return &Frame{Kind: Piece, Ref: f.Ref, First: f.First, Count: f.Count, Proof: f.Proof, Data: f.Data}
 }
 
+// as is a piece in another mode, without targets.
+func (f *Frame) as(mode Mode) *Frame {
+	g := f.plain()
+	g.Mode = mode
+	return g
+}
+
 // spread is the relay's part: a piece goes to every visible member but those who announced it. Members that we see but
 // cannot reach are left to one of those that we can; in large networks, most are left to another.
 func (m *Machine) spread(s *member, b *block, f *Frame) {
@@ -88,8 +108,9 @@ func (m *Machine) spread(s *member, b *block, f *Frame) {
 			away = append(away, t.short)
 		}
 	}
+	lodged := m.lodge(b, plain, m.guests(b, s, true))
 	for t := range m.around {
-		if t == s || t.Hidden || !t.Connected || b.announcedBy(t.ID) {
+		if t == s || !t.Connected || m.foreign(t) || !m.feeds(b, t) || b.announcedBy(t.ID) || lodged[t.Org] {
 			continue
 		}
 		g := plain
@@ -113,7 +134,7 @@ func (m *Machine) spreadByRows(s *member, b *block, plain *Frame) {
 		var reach, away []*member
 		for _, t := range m.order[row*n/rows : (row+1)*n/rows] {
 			switch {
-			case t == s || t.Hidden || b.announcedBy(t.ID):
+			case t == s || !m.feeds(b, t) || b.announcedBy(t.ID):
 			case t.Connected:
 				reach = append(reach, t)
 			default:
@@ -143,20 +164,6 @@ func (m *Machine) pass(b *block, f *Frame, mode Mode, to func(*member) bool) {
 			m.send(t, b, plain, f.Mode == Targeted)
 		}
 	}
-}
-
-// shelter sends a piece to one hidden member of our organization, which forwards it to the others. The visible members of
-// the organization share the pieces out by position.
-func (m *Machine) shelter(b *block, f *Frame, from *member) {
-	if m.Hidden || len(m.hidden) == 0 || f.First/f.Count%m.visible != m.mine {
-		return
-	}
-	to := m.hidden[b.orgNext%len(m.hidden)]
-	b.orgNext++
-	if to == from {
-		return
-	}
-	m.send(to, b, &Frame{Kind: Piece, Ref: f.Ref, Mode: WithinOrg, First: f.First, Count: f.Count, Proof: f.Proof, Data: f.Data}, false)
 }
 
 // cancel is a relay's part of a repair: somebody else sends these pieces to these members.

@@ -61,6 +61,8 @@ const (
 	Probe                 // forwards it to all as Probed: the source wonders whether this relay is well again
 	Probed                // reports that it came
 	WithinOrg             // forwards it to the hidden members of its organization
+	IntoOrg               // forwards it to all of its organization, to the visible members as Housed
+	Housed                // as Final, and the hidden members of its organization get it from another
 
 	// Along and the numbers above, up to grid.MaxBits more: forwards it, piece or announcement, along its row, which so many
 	// bits name.
@@ -70,7 +72,7 @@ const (
 // alongRow says whether it is Along.
 func (m Mode) alongRow() bool { return m >= Along && m <= Along+grid.MaxBits }
 
-func (m Mode) known() bool { return m <= WithinOrg || m.alongRow() }
+func (m Mode) known() bool { return m <= Housed || m.alongRow() }
 
 // forwarded says whether only an announcer of the block may ask for this.
 func (m Mode) forwarded() bool { return m == Relay || m == Targeted || m == Probe }

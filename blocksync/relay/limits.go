@@ -43,6 +43,8 @@ const (
 	// what is on its way bring copies that make everything later still.
 	quietRTTs, quietMin, quietPerMB = 2, 20 * time.Millisecond, 50 * time.Millisecond
 	quietMax                        = time.Second
+	// quietHidden is quietRTTs for hidden members: their organization keeps back for a while what it passes on.
+	quietHidden = quietRTTs + 1
 	// askAgain is how soon a piece is asked for again when nothing comes in, askAgainBusy when something does.
 	askAgain, askAgainBusy = 250 * time.Millisecond, 2 * time.Second
 	// askTogether keeps what is asked for again in few messages, and askMost bounds it: by then ranges have been asked for.
@@ -99,6 +101,12 @@ const (
 	dropWeight, raise, maxFails = 0.3, 0.05, 6
 	// reportQuiets is how long the source waits for reports before it judges its relays, in times that a piece may be late.
 	reportQuiets = 3
+
+	// guestShare is the part of a visible member's pieces that a guest relays: a visible member sends each of its own to one member of
+	// every organization, hidden ones as well, and a guest to the visible ones, who have to pass it on.
+	guestShare = 0.2
+	// forlornPart is of what part of a block a hidden member of ours complains when we send it our blocks ourselves, for forlornTime.
+	forlornPart, forlornTime = 4, 10 * time.Minute
 
 	// lendersAtOnce is how many members are asked at one time for what is missing, where no announcer and no partner answers.
 	lendersAtOnce = 4

@@ -90,8 +90,8 @@ type Machine struct {
 	order   []*member // by ID
 	shorts  map[Short]*member
 	hidden  []*member // of our organization, that we reach
-	visible int       // members of our organization that share these, ourselves included
-	mine    int       // our place among them
+	kin     []*member // visible ones of our organization, that we reach
+	lodges  bool      // there are guests that their own organizations serve
 	inRows  bool      // the network stands in rows
 	bits    int       // that name a row
 	rows    [][]*member
@@ -123,7 +123,7 @@ type Stats struct {
 
 // New makes a machine that knows nobody and nothing.
 func New(c Config) *Machine {
-	m := &Machine{Config: c, members: map[peer.ID]*member{}, visible: 1, shorts: map[Short]*member{}, blocks: map[Ref]*block{}}
+	m := &Machine{Config: c, members: map[peer.ID]*member{}, shorts: map[Short]*member{}, blocks: map[Ref]*block{}}
 	m.most = m.rttOf(9, 10)
 	return m
 }

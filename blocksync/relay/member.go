@@ -35,6 +35,7 @@ type member struct {
 	Member
 	short  Short
 	stands bool // for its identity, where one of its host keys has to
+	hosts  int  // visible members of its organization, as far as others than itself reach them
 	queue
 
 	// As a relay of our blocks.
@@ -44,6 +45,8 @@ type member struct {
 	proven int       // blocks or pieces that it is known to have forwarded
 	tail   tail      // of our block that it was sent last
 	behind time.Time // until when it is taken not to be able to judge our announcements
+
+	forlorn time.Time // until when it is taken to get our blocks from nobody but us
 
 	fault  int       // as a source: blocks that stalled; in rows: how often it was asked in vain since it gave something
 	gave   time.Time // when it last sent something new
@@ -87,6 +90,7 @@ func (m *Machine) Members(now time.Time, view []Member) {
 	m.near, m.hop, m.most = usual <= nearRTT, usual/2, m.rttOf(9, 10)
 	m.quiet = m.leastQuiet()
 	m.family()
+	m.lookAfter()
 	m.settle()
 }
 
@@ -96,21 +100,22 @@ func (m *Machine) leastQuiet() time.Duration {
 	if m.near {
 		return max(quietNear, quietRTTs*m.rtt())
 	}
+	if m.Hidden { // pieces come over our organization, and wait there
+		return max(quietMin, quietHidden*m.rtt())
+	}
 	return max(quietMin, quietRTTs*m.rtt())
 }
 
 // family finds who serves the hidden members of our organization.
 func (m *Machine) family() {
-	m.hidden, m.visible, m.mine = nil, 1, 0
+	m.hidden, m.kin = nil, nil
 	for _, s := range m.order {
 		switch {
 		case s.Org != m.Org || !s.Connected:
 		case s.Hidden:
 			m.hidden = append(m.hidden, s)
 		default:
-			if m.visible++; s.ID < m.Self {
-				m.mine++
-			}
+			m.kin = append(m.kin, s)
 		}
 	}
 }

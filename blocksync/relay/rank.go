@@ -44,16 +44,17 @@ func (m *Machine) Announces(ref Ref) bool {
 	return b != nil && b.source != nil
 }
 
-// heardFrom notes pieces of a block that wait for nothing here, but show that it spreads.
-func (b *block) heardFrom(now time.Time, f *Frame) {
+// heardFrom notes pieces of a block that wait for nothing here, but show that it spreads. It reports whether one was not seen before.
+func (b *block) heardFrom(now time.Time, f *Frame) (isNew bool) {
 	if b.pending == nil || f.First < 0 || f.Count < 1 || f.First+f.Count > b.tree.Count() {
-		return
+		return false
 	}
 	if b.pending.seen.holds(f.First, f.Count) {
-		return
+		return false
 	}
 	mark(b.pending.seen, f)
 	b.pending.due = now.Add(b.pending.wait)
+	return true
 }
 
 // heardOf notes that somebody has announced a block: its pieces are some time behind.

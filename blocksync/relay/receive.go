@@ -48,6 +48,9 @@ func (m *Machine) Receive(now time.Time, from peer.ID, f *Frame) {
 			m.reported(s, b, f)
 		}
 	case Unready:
+		if b != nil {
+			m.doubt(s, b)
+		}
 		if b != nil && b.source != nil {
 			m.excuse(s, b)
 		}
@@ -74,7 +77,7 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 	case b.refuted:
 		return
 	}
-	b.heardFrom(m.now, f)
+	isNew := b.heardFrom(m.now, f)                  // our hidden members may lack it all the same
 	if f.Mode.forwarded() && !b.announcedBy(s.ID) { // it may announce it in a moment
 		m.park(s, f)
 	}
@@ -82,10 +85,9 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 	if b.done {
 		m.enough(s, b, f)
 	}
-	isNew := false
 	if b.have.holds(f.First, f.Count) && f.Count > 0 {
 		m.duplicate(b, f)
-		if !m.forwards(s, b, f) {
+		if !isNew && !m.forwards(s, b, f) {
 			return
 		}
 	}

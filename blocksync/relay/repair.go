@@ -48,6 +48,7 @@ func (m *Machine) count(b *block, to *member, first int) {
 func (m *Machine) wanted(s *member, b *block, f *Frame) {
 	switch {
 	case f.Missing == nil:
+		m.doubt(s, b)
 		if crown, ok := b.tree.Crown(nil); ok && b.Sealed != nil {
 			m.tell(s, &Frame{Kind: Announce, Ref: b.ref, Data: b.Sealed, Proof: crown})
 		}
@@ -100,6 +101,7 @@ func (m *Machine) leafSize(b *block) int { return max(1, b.tree.Leaf(0, 1)) }
 
 // complaint collects what a member lacks.
 func (m *Machine) complaint(s *member, b *block, f *Frame) {
+	m.deplore(s, b, f)
 	for i := range b.pieces {
 		p := &b.pieces[i]
 		switch {
@@ -149,6 +151,7 @@ func (m *Machine) repair(b *block) {
 			continue
 		}
 		p.early()
+		m.repairWithin(b, p)
 		if len(p.wanted) == 0 {
 			continue
 		}
@@ -218,7 +221,7 @@ func (b *block) bad(s *member) bool { return !b.blameless && len(b.complain[s]) 
 func (m *Machine) helpers(b *block) (good []*member) {
 	var weak []*member
 	for _, s := range m.mates(m.order) {
-		if !m.reached(s) || s.Hidden || b.bad(s) || s.weight < dropWeight || b.announcedBy(s.ID) {
+		if !m.reached(s) || s.Hidden || s.Guest || b.bad(s) || s.weight < dropWeight || b.announcedBy(s.ID) {
 			continue
 		}
 		weak = append(weak, s)
@@ -260,6 +263,28 @@ func (m *Machine) repairDirect(b *block, p *piece) {
 			m.serve(b, s, f)
 		}
 	}
+}
+
+// repairWithin sends a piece that several of our hidden members want to one of them, which passes it on: relays may not reach them.
+func (m *Machine) repairWithin(b *block, p *piece) {
+	var some []*member
+	for _, s := range m.hidden {
+		if p.wanted[s] {
+			some = append(some, s)
+		}
+	}
+	if len(some) < 2 || len(p.wanted) <= directWanters || m.busy() {
+		return
+	}
+	f, ok := b.cut(WithinOrg, p.first, p.count)
+	if !ok {
+		return
+	}
+	for _, s := range some {
+		delete(p.wanted, s)
+		m.count(b, s, p.first)
+	}
+	m.send(some[m.Rand.IntN(len(some))], b, f, true)
 }
 
 // repairOver sends a piece over another relay to exactly those who want it, and tells the old one not to.

@@ -116,7 +116,7 @@ func TestRowsAskWhoHasIt(t *testing.T) {
 
 // TestAlongOnTheWire: the number of bits is in the mode of a piece, up to 15; other modes are nonsense.
 func TestAlongOnTheWire(t *testing.T) {
-	for mode, valid := range map[relay.Mode]bool{relay.WithinOrg: true, relay.WithinOrg + 1: false, relay.Along - 1: false, relay.Along: true, relay.Along + 15: true, relay.Along + 16: false} {
+	for mode, valid := range map[relay.Mode]bool{relay.Housed: true, relay.Housed + 1: false, relay.Along - 1: false, relay.Along: true, relay.Along + 15: true, relay.Along + 16: false} {
 		raw := (&relay.Frame{Kind: relay.Piece, Mode: mode, Count: 1, Data: []byte{1}}).Append(nil)
 		f, err := relay.Decode(raw)
 		if !valid {

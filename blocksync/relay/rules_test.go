@@ -124,6 +124,7 @@ func TestWhatIsNotForwarded(t *testing.T) {
 		"meant for us alone":          {"a", b.piece(relay.Final, 4, 4), true, 0},
 		"of who is no member":         {"x", b.piece(relay.Relay, 4, 4), true, 0},
 		"for the hidden of other org": {"a", b.piece(relay.WithinOrg, 4, 4), true, 0},
+		"to who is not hidden":        {"a", b.piece(relay.IntoOrg, 4, 4), true, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := play(t)

@@ -22,8 +22,11 @@ func (m *Machine) reported(s *member, b *block, f *Frame) {
 		return
 	}
 	b.reports[s], s.behind = f.Missing, time.Time{}
-	if f.Probed {
-		b.probeOK++
+	if m.feeds(b, s) {
+		b.fed++
+		if f.Probed {
+			b.probeOK++
+		}
 	}
 }
 
@@ -117,10 +120,10 @@ func (s *member) score(failed, of int, late, reported bool, m *Machine) {
 // judgeProbe counts a probe. A relay that was dropped k times needs 2^k good ones in a row to be used again.
 func (b *block) judgeProbe() {
 	s := b.source.probe
-	if s == nil || s.weight > 0 || len(b.reports) == 0 {
+	if s == nil || s.weight > 0 || b.fed == 0 {
 		return
 	}
-	if 2*b.probeOK < len(b.reports) {
+	if 2*b.probeOK < b.fed {
 		s.need = 1 << s.fails
 		return
 	}

@@ -4,6 +4,7 @@ package relay
 
 import (
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/weft-p2p/weft/internal/leaves"
@@ -23,6 +24,7 @@ type source struct {
 	blameless bool                     // most relays were complained about: it is congestion
 	collectAt time.Time
 	reports   map[*member]Bitmap
+	fed       int // of those that relays send to
 	probe     *member
 	probeOK   int
 	judged    bool
@@ -82,8 +84,10 @@ func (m *Machine) distribute(b *block) {
 		}
 	}
 	m.Rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	fed := slices.DeleteFunc(slices.Clone(all), func(s *member) bool { return m.housed(b, s) })
 	relays := m.relays(m.mates(m.able(all)))
-	direct := len(all) < 2 || len(all)*b.Size <= m.direct()
+	direct := len(fed) < 2 || len(fed)*b.Size <= m.direct()
+	alone := m.alone(b)
 	switch {
 	case m.near:
 		b.slice(m.pieceSize(b, len(relays)), 0)
@@ -92,30 +96,31 @@ func (m *Machine) distribute(b *block) {
 	default:
 		b.slice(m.pieceSize(b, m.grain(len(relays))), len(relays))
 	}
+	mode := Final
 	if !direct {
+		mode = Relay
 		m.assign(b, relays)
 		m.probe(b, all)
 	}
 	for i := range b.pieces {
 		p := &b.pieces[i]
-		mode := Relay
-		if direct {
-			mode = Final
-		}
 		f, ok := b.cut(mode, p.first, p.count)
 		if !ok {
 			return
 		}
-		if direct && m.inRows {
+		switch {
+		case !direct:
+			m.send(p.relay, b, f, false)
+		case m.inRows:
 			m.spreadOverRows(nil, b, f)
-		} else if direct {
-			for _, s := range all {
+		default:
+			for _, s := range fed {
 				m.send(s, b, f, false)
 			}
-		} else {
-			m.send(p.relay, b, f, false)
 		}
-		m.shelter(b, f, nil)
+		if alone || direct && !m.Hidden {
+			m.house(b, f, nil)
+		}
 	}
 }
 
@@ -189,16 +194,19 @@ func (b *block) slice(n, relays int) {
 
 // assign gives each piece to one relay, in turns weighted by score.
 func (m *Machine) assign(b *block, relays []*member) {
-	credit := make([]float64, len(relays))
+	credit, part := make([]float64, len(relays)), make([]float64, len(relays))
 	for i, s := range relays {
-		credit[i] = m.Rand.Float64() * s.weight
+		if part[i] = s.weight; m.housed(b, s) {
+			part[i] *= guestShare
+		}
+		credit[i] = m.Rand.Float64() * part[i]
 	}
 	at := 0
 	for i := range b.pieces {
 		for {
 			k := at % len(relays)
 			at++
-			if credit[k] += relays[k].weight; credit[k] >= 1-1e-9 {
+			if credit[k] += part[k]; credit[k] >= 1-1e-9 {
 				credit[k]--
 				p := &b.pieces[i]
 				p.relay0, p.relay, p.spreading = relays[k], relays[k], true

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weft-p2p/weft/blocksync/relay"
+	"github.com/weft-p2p/weft/internal/relaysim"
+)
+
+// TestGuestsAreServedOnce: hidden members connect to the visible ones of other organizations, and get each block once all the same:
+// from one of their own. The source sends it once, too, and its own hidden members have it from others.
+func TestGuestsAreServedOnce(t *testing.T) {
+	const orgs, members, size = 10, 4, 1 << 20
+	own := func(i int) bool { return i < members }
+	for name, c := range map[string]struct {
+		visible, source int
+		leads           bool                // a visible member of each organization has the block from the ordering service
+		sees            func(a, b int) bool // nil: hidden members are connected to all visible ones
+		first, later    time.Duration
+		copies, sent    float64 // of a body: received by each peer, sent by the source
+	}{
+		"one visible":         {visible: 1, first: 300 * time.Millisecond, later: 250 * time.Millisecond, copies: 1.06, sent: 1.8},
+		"two visible":         {visible: 2, first: 300 * time.Millisecond, later: 260 * time.Millisecond, copies: 1.06, sent: 1.8},
+		"all leaders have it": {visible: 1, leads: true, first: 300 * time.Millisecond, later: 250 * time.Millisecond, copies: 1.05, sent: 1.8},
+		"hidden source":       {visible: 1, source: 3, first: 300 * time.Millisecond, later: 250 * time.Millisecond, copies: 1.06, sent: 1.8},
+		// The first block shows that its hidden members get nothing over others.
+		"hidden members of the source see nobody else": {
+			visible: 1, sees: func(a, b int) bool { return own(a) == own(b) || own(a) == (a == 0) && own(b) == (b == 0) },
+			first: 600 * time.Millisecond, later: 260 * time.Millisecond, copies: 1.05, sent: 2.5,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := relaysim.New(relaysim.Config{
+				Peers: orgs * members, Seed: 1, Judge: 2 * time.Millisecond, Guests: true, Sees: c.sees,
+				Org:    func(i int) string { return fmt.Sprint(i / members) },
+				Hidden: func(i int) bool { return i%members >= c.visible },
+				Leader: func(i int) bool { return c.leads && i%members == 0 },
+			})
+			within := c.first
+			for number := range uint64(2) {
+				b, before := s.Block(number+1, size), s.Peers[c.source].Sent
+				if !c.leads {
+					s.Publish(c.source, b)
+				}
+				for i := 0; c.leads && i < orgs*members; i += members {
+					s.Offer(i, b)
+				}
+				s.Run(2 * time.Second)
+				r := s.Result(b, everybody)
+				require.Zero(t, r.Missing, "block %d", b.Number)
+				require.Less(t, r.All, within, "block %d", b.Number)
+				require.Less(t, float64(s.Peers[c.source].Sent-before)/size, c.sent, "block %d", b.Number)
+				within = c.later
+			}
+			require.Less(t, float64(s.Payload)/float64(2*(orgs*members-1)*size), c.copies)
+		})
+	}
+}
+
+// TestHiddenMemberSharesOutWhatComesFromOthers: once, and to its own organization alone; whoever asked for it brought something new.
+func TestHiddenMemberSharesOutWhatComesFromOthers(t *testing.T) {
+	b := newBlock(1, 100_000, "source")
+	p := &player{t, relay.New(relay.Config{Self: "me", Org: "org", Hidden: true, Rand: rand.New(rand.NewPCG(1, 2))}), time.Unix(1000, 0)}
+	p.Members(p.now, []relay.Member{
+		{ID: "source", Org: "other", Connected: true}, {ID: "other", Org: "other", Connected: true},
+		{ID: "visible", Org: "org", Connected: true}, {ID: "hidden", Org: "org", Connected: true, Hidden: true},
+	})
+	require.True(t, p.Announced(p.now, b.Announcement))
+	modes := func(id peer.ID) (modes []relay.Mode) {
+		for _, f := range p.sent(id) {
+			modes = append(modes, f.Mode)
+		}
+		return modes
+	}
+	p.Receive(p.now, "other", b.piece(relay.IntoOrg, 4, 4))
+	require.Equal(t, []relay.Mode{relay.Housed}, modes("visible"))
+	require.Equal(t, []relay.Mode{relay.Final}, modes("hidden"))
+	require.Empty(t, modes("other"))
+	require.Empty(t, modes("source"))
+	p.Receive(p.now, "source", b.piece(relay.IntoOrg, 4, 4))
+	require.Empty(t, modes("visible"))
+	require.Empty(t, modes("hidden"))
+}
+
+// TestNobodyCountsOnWhoIsCatchingUp: a hidden member that cannot judge a block passes nothing on, and is not asked to for a while.
+func TestNobodyCountsOnWhoIsCatchingUp(t *testing.T) {
+	guests := []relay.Member{
+		{ID: "a", Org: "org", Connected: true}, {ID: "host", Org: "other", Connected: true},
+		{ID: "guest", Org: "other", Connected: true, Guest: true}, {ID: "late", Org: "other", Connected: true, Guest: true},
+	}
+	own := []relay.Member{
+		{ID: "a", Org: "org", Connected: true}, {ID: "guest", Org: "org", Connected: true, Hidden: true}, {ID: "late", Org: "org", Connected: true, Hidden: true},
+	}
+	for name, members := range map[string][]relay.Member{"guests": guests, "our own": own} {
+		for kind, sign := range map[string]*relay.Frame{"asks for the announcement": {Kind: relay.Want}, "says so": {Kind: relay.Unready}} {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				p, b := play(t, members...), newBlock(1, 100_000, "a")
+				require.True(t, p.Announced(p.now, b.Announcement))
+				spread := func(from, to int) (guest, late int) {
+					for i := from; i < to; i++ {
+						p.Receive(p.now, "a", b.piece(relay.Relay, i, 1))
+					}
+					return p.pieces("guest"), p.pieces("late")
+				}
+				guest, late := spread(0, 12)
+				require.Positive(t, guest)
+				require.Positive(t, late)
+				sign.Ref = b.Ref()
+				p.Receive(p.now, "late", sign)
+				guest, late = spread(12, 24)
+				require.Positive(t, guest)
+				require.Zero(t, late)
+			})
+		}
+	}
+}

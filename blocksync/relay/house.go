@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Hidden members are known to their own organization alone, and connect to the visible members of others all the same: there
+// they are guests. A guest whose organization has a visible member is housed: nobody else has to serve it. It relays pieces to the visible
+// members, who pass them on to one of their hidden members; and a piece that a visible member relays is sent to one of the organization,
+// visible or not, who passes it on to the others. So each organization is sent one copy, and its members share that among themselves:
+//
+//	source --> guest ----------> visible members --> one hidden member of each --> the others
+//	source --> visible member --> a member of each organization --> the others
+//
+// Whoever announces a block has sent it once then: its own hidden members get it from others, as their guests.
+
+// lookAfter counts the visible members of each organization, who serve those of its members that are guests here.
+func (m *Machine) lookAfter() {
+	visible := map[string]int{}
+	for _, s := range m.order {
+		if !s.Guest && !s.Hidden && (s.Connected || s.Far) {
+			visible[s.Org]++
+		}
+	}
+	m.lodges = false
+	for _, s := range m.order {
+		s.hosts = visible[s.Org]
+		m.lodges = m.lodges || m.foreign(s) && s.Connected && s.hosts > 0
+	}
+}
+
+// housed says whether its own organization brings a guest the pieces of a block: a visible member that does not announce it.
+func (m *Machine) housed(b *block, s *member) bool {
+	return m.foreign(s) && s.hosts > m.hostsAnnouncing(b, s.Org)
+}
+
+// hostsAnnouncing is how many visible members of an organization announce a block.
+func (m *Machine) hostsAnnouncing(b *block, org string) (n int) {
+	for _, a := range b.announcers {
+		if s := m.members[a.id]; s != nil && a.org == org && !s.Guest && !s.Hidden && (s.Connected || s.Far) {
+			n++
+		}
+	}
+	return n
+}
+
+// feeds says whether a relay sends a member the pieces of a block: nobody else does.
+func (m *Machine) feeds(b *block, s *member) bool {
+	if s.Hidden {
+		return m.Hidden && s.Org == m.Org
+	}
+	return !m.housed(b, s)
+}
+
+// foreign says whether a member is a guest of another organization.
+func (m *Machine) foreign(s *member) bool { return s.Guest && s.Org != m.Org }
+
+// guests are those of other organizations that a piece is sent to, by organization: all that can pass it on, or those that nobody houses.
+func (m *Machine) guests(b *block, from *member, all bool) (some []*member) {
+	for _, t := range m.order {
+		if t == from || !t.Connected || !m.foreign(t) || b.announcedBy(t.ID) {
+			continue
+		}
+		if !m.housed(b, t) || all && !m.now.Before(t.behind) {
+			some = append(some, t)
+		}
+	}
+	slices.SortStableFunc(some, func(a, b *member) int { return cmp.Compare(a.Org, b.Org) })
+	return some
+}
+
+// lodge sends a piece to one guest of each organization, another one for each piece, which passes it on to the others. Of an organization
+// that houses its guests it may be the turn of the visible members instead; where it is not, lodge returns the organization, for they
+// get the piece from their guest.
+func (m *Machine) lodge(b *block, plain *Frame, guests []*member) (lodged map[string]bool) {
+	lodged = map[string]bool{}
+	for len(guests) > 0 {
+		n, housed := 1, m.housed(b, guests[0])
+		for n < len(guests) && guests[n].Org == guests[0].Org && (housed || n <= maxTargets) {
+			n++
+		}
+		turn := plain.First / plain.Count
+		if housed {
+			if k := turn % (n + 1); k < n {
+				lodged[guests[k].Org] = true
+				m.send(guests[k], b, plain.as(IntoOrg), false)
+			}
+		} else {
+			head := guests[turn%n]
+			m.send(head, b, plain.over(head, guests[:n]), false)
+		}
+		guests = guests[n:]
+	}
+	return lodged
+}
+
+// over is a piece for one of some members that is to pass it on to the others.
+func (f *Frame) over(head *member, some []*member) *Frame {
+	g := f.plain()
+	for _, t := range some {
+		if t != head {
+			g.Targets = append(g.Targets, t.short)
+		}
+	}
+	return g
+}
+
+// shareOut sends a piece that came from another organization to all of ours.
+func (m *Machine) shareOut(s *member, b *block, f *Frame) {
+	lacks := func(t *member) bool { return t != s && t.Org == m.Org && !b.announcedBy(t.ID) }
+	m.pass(b, f, Final, func(t *member) bool { return t.Hidden && lacks(t) })
+	m.pass(b, f, Housed, func(t *member) bool { return !t.Hidden && lacks(t) })
+}
+
+// shelter sends a piece to one hidden member of our organization, which forwards it to the others. The visible members of
+// the organization that do not announce the block share the pieces out by position.
+func (m *Machine) shelter(b *block, f *Frame, from *member) {
+	if m.Hidden || len(m.hidden) == 0 || b.source != nil {
+		return
+	}
+	if mine, of := m.part(b); f.First/f.Count%of == mine {
+		m.house(b, f, from)
+	}
+}
+
+// house sends a piece to a hidden member of our organization that may lack it.
+func (m *Machine) house(b *block, f *Frame, from *member) {
+	to := m.freest(b, func(s *member) bool { return s != from && !b.announcedBy(s.ID) })
+	if to != nil {
+		m.send(to, b, f.as(WithinOrg), false)
+	}
+}
+
+// doubt notes that who is to pass pieces of a block on cannot judge it yet: it may be catching up.
+func (m *Machine) doubt(s *member, b *block) {
+	if s.Hidden || m.foreign(s) && b.source == nil {
+		s.behind = m.now.Add(behindTime)
+	}
+}
+
+// freest is the hidden member of our organization for whom least waits, of several the next in turn: a slow connection gets less. Who
+// cannot judge our blocks is the last.
+func (m *Machine) freest(b *block, which func(*member) bool) (to *member) {
+	b.orgNext++
+	for i := range m.hidden {
+		s := m.hidden[(b.orgNext+i)%len(m.hidden)]
+		if which(s) && (to == nil || m.freer(s, to)) {
+			to = s
+		}
+	}
+	return to
+}
+
+func (m *Machine) freer(a, b *member) bool {
+	if behind := m.now.Before(a.behind); behind != m.now.Before(b.behind) {
+		return !behind
+	}
+	return a.bytes < b.bytes
+}
+
+// part is our place among the visible members of our organization that share its hidden ones for a block, and how many these are.
+func (m *Machine) part(b *block) (mine, of int) {
+	of = 1
+	for _, s := range m.kin {
+		if b.announcedBy(s.ID) {
+			continue
+		}
+		if of++; s.ID < m.Self {
+			mine++
+		}
+	}
+	return mine, of
+}
+
+// alone says whether nobody but us, who announce a block, brings our hidden members its pieces: no visible member of our organization
+// is there besides, and hidden members have no connections to others here, or ours have lately got nothing over them.
+func (m *Machine) alone(b *block) bool {
+	if m.Hidden || len(m.hidden) == 0 {
+		return false
+	}
+	if slices.ContainsFunc(m.hidden, func(s *member) bool { return m.now.Before(s.forlorn) }) {
+		return true
+	}
+	_, of := m.part(b)
+	return of == 1 && !m.lodges
+}
+
+// deplore notes that a hidden member of ours complains of a good part of our block: for a while we serve it ourselves.
+func (m *Machine) deplore(s *member, b *block, f *Frame) {
+	if s.Hidden && s.Org == m.Org && f.Missing.Count()*forlornPart > b.tree.Count() {
+		s.forlorn = m.now.Add(forlornTime)
+	}
+}
