@@ -13,6 +13,7 @@ import (
 
 	"github.com/weft-p2p/weft/internal/block"
 	"github.com/weft-p2p/weft/internal/leaves"
+	"github.com/weft-p2p/weft/internal/parity"
 	"github.com/weft-p2p/weft/topics/pb"
 )
 
@@ -26,6 +27,8 @@ const (
 	Inline = 1 << 10
 	// MaxBody is the biggest body that can be announced: Fabric's limit of a gRPC message.
 	MaxBody = 100 << 20
+	// MaxProtected is the biggest body that may have parity, in bytes.
+	MaxProtected = parity.MaxBody
 	// MaxSignatures and MaxSignatureBytes bound metadata entry 0: a consortium of 128 orderers signs with about 110 KiB.
 	MaxSignatures     = 128
 	MaxSignatureBytes = 128 << 10
@@ -51,6 +54,7 @@ type Announcement struct {
 	BodySize   int
 	Root       [sha256.Size]byte
 	Data       *common.BlockData // nil when the body does not travel inside
+	Parity     parity.Sum        // what is relayed besides the body
 
 	// Body is the canonical encoding of the body and Tree the tree over it; only at who announces it.
 	Body []byte
@@ -77,6 +81,13 @@ func Announce(b *common.Block) (*Announcement, error) {
 	return a, a.check()
 }
 
+// Protect adds so many shards of parity to the announcement of a body that does not travel inside. It returns [parity.ErrCode]
+// beyond the limits.
+func (a *Announcement) Protect(shards int) (err error) {
+	a.Parity, err = parity.Make(a.Body, shards)
+	return err
+}
+
 // Block is the block that travels inside the announcement, nil if none does.
 func (a *Announcement) Block() *common.Block {
 	if a.Data == nil {
@@ -100,6 +111,9 @@ func (a *Announcement) Marshal() ([]byte, error) {
 		if m.Body, err = encodeBody(a.Data); err != nil {
 			return nil, err
 		}
+	}
+	if !a.Parity.None() {
+		m.Parity, m.ParityRoot = uint32(a.Parity.Shards), a.Parity.Root[:]
 	}
 	return proto.Marshal(m)
 }
@@ -139,7 +153,25 @@ func decode(content []byte) (*Announcement, []byte, error) {
 		Header:     &common.BlockHeader{Number: m.Number, PreviousHash: m.PreviousHash, DataHash: m.DataHash},
 		Signatures: m.Signatures, BodySize: int(m.BodySize), Root: [sha256.Size]byte(m.Root),
 	}
+	if err := a.takeParity(&m); err != nil {
+		return nil, nil, err
+	}
 	return a, m.Body, a.check()
+}
+
+// takeParity takes what is said of parity: a number and a root, or neither.
+func (a *Announcement) takeParity(m *pb.Announcement) error {
+	if m.Parity == 0 && len(m.ParityRoot) == 0 {
+		return nil
+	}
+	if len(m.ParityRoot) != sha256.Size {
+		return fmt.Errorf("%w: %d shards of parity with a root of %d bytes, want %d", ErrAnnouncement, m.Parity, len(m.ParityRoot), sha256.Size)
+	}
+	if _, err := parity.New(a.BodySize, int(m.Parity)); err != nil {
+		return fmt.Errorf("%w: %w", ErrAnnouncement, err)
+	}
+	a.Parity = parity.Sum{Shards: int(m.Parity), Root: [sha256.Size]byte(m.ParityRoot)}
+	return nil
 }
 
 // check holds the announcement against the limits and takes LastConfig out of the signatures.

@@ -43,12 +43,17 @@ func plainBlock(t testing.TB, size, signatures, signatureBytes int) *common.Bloc
 }
 
 func TestAnnouncementsAreThoseOfTheSpec(t *testing.T) {
-	for name, b := range map[string]*common.Block{"inside": plainBlock(t, 40, 1, 8), "outside": plainBlock(t, topics.MaxInline, 1, 8)} {
+	for name, b := range map[string]*common.Block{
+		"inside": plainBlock(t, 40, 1, 8), "outside": plainBlock(t, topics.MaxInline, 1, 8), "parity": plainBlock(t, topics.MaxInline, 1, 8),
+	} {
 		t.Run(name, func(t *testing.T) {
-			vector := regexp.MustCompile(name + `: *([0-9a-f]*)\n`).FindStringSubmatch(spectest.Page(t, "announcement.md"))
+			vector := regexp.MustCompile(`\n *` + name + `: *([0-9a-f]*)\n`).FindStringSubmatch(spectest.Page(t, "announcement.md"))
 			require.Len(t, vector, 2)
 			a, err := topics.Announce(b)
 			require.NoError(t, err)
+			if name == "parity" {
+				require.NoError(t, a.Protect(3))
+			}
 			raw, err := a.Marshal()
 			require.NoError(t, err)
 			require.Equal(t, vector[1], hex.EncodeToString(raw))
@@ -59,7 +64,9 @@ func TestAnnouncementsAreThoseOfTheSpec(t *testing.T) {
 			require.True(t, proto.Equal(b.Header, decoded.Header))
 			require.Equal(t, a.Root, decoded.Root)
 			require.Equal(t, a.BodySize, decoded.BodySize)
-			if name == "outside" {
+			require.Equal(t, a.Parity.Shards, decoded.Parity.Shards)
+			require.Equal(t, a.Parity.Root, decoded.Parity.Root)
+			if name != "inside" {
 				require.Nil(t, decoded.Block())
 				return
 			}
@@ -138,6 +145,13 @@ func withBody(body []byte) func(*pb.Announcement) {
 	}
 }
 
+// withParity makes the body one of 8 KiB, outside, that has parity.
+func withParity(shards uint32, root int) func(*pb.Announcement) {
+	return func(m *pb.Announcement) {
+		m.Body, m.BodySize, m.Parity, m.ParityRoot = nil, 8<<10, shards, make([]byte, root)
+	}
+}
+
 func withSignatures(md *common.Metadata) func(*pb.Announcement) {
 	return func(m *pb.Announcement) { m.Signatures, _ = proto.Marshal(md) }
 }
@@ -188,6 +202,15 @@ func TestDecodeHoldsLimits(t *testing.T) {
 		"no signatures at all":        {func(m *pb.Announcement) { m.Signatures = nil }, true},
 		"last config is the block":    {func(m *pb.Announcement) { m.Number = 3 }, true},
 		"last config beyond it":       {func(m *pb.Announcement) { m.Number = 2 }, false},
+		"parity":                      {withParity(1, 32), true},
+		"a fourth of parity":          {withParity(2, 32), true},
+		"more parity":                 {withParity(3, 32), false},
+		"parity without a root":       {withParity(1, 0), false},
+		"root of parity of 31 bytes":  {withParity(1, 31), false},
+		"root of no parity":           {withParity(0, 32), false},
+		"parity of 2^32-1":            {withParity(1<<32-1, 32), false},
+		"parity of the biggest":       {func(m *pb.Announcement) { withParity(1, 32)(m); m.BodySize = topics.MaxProtected }, true},
+		"parity of a huge body":       {func(m *pb.Announcement) { withParity(1, 32)(m); m.BodySize = topics.MaxProtected + 1 }, false},
 		"body not the size":           {func(m *pb.Announcement) { m.BodySize++ }, false},
 		"body not the root":           {func(m *pb.Announcement) { m.Body[5] ^= 1 }, false},
 		"body not the header's":       {func(m *pb.Announcement) { m.DataHash[0] ^= 1 }, false},
@@ -223,6 +246,11 @@ func FuzzDecodeAnnouncement(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(raw)
 		f.Add(raw[:len(raw)/2])
+		if a.Protect(1) == nil {
+			raw, err = a.Marshal()
+			require.NoError(f, err)
+			f.Add(raw)
+		}
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		a, err := topics.DecodeAnnouncement(content)
@@ -237,6 +265,8 @@ func FuzzDecodeAnnouncement(f *testing.F) {
 		require.NoError(t, err)
 		require.True(t, proto.Equal(a.Header, again.Header))
 		require.Equal(t, a.Root, again.Root)
+		require.Equal(t, a.Parity, again.Parity)
+		require.LessOrEqual(t, a.Parity.Size(), a.BodySize/4)
 		require.Equal(t, a.Signatures, again.Signatures)
 		if b := a.Block(); b != nil {
 			require.Equal(t, a.Header.DataHash, block.DataHash(b.Data))

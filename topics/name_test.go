@@ -74,7 +74,7 @@ func TestLimitsAreThoseOfTheSpec(t *testing.T) {
 		"orgJudgeRate": strconv.Itoa(topics.OrgJudgeRate), "orgJudgeBurst": strconv.Itoa(topics.OrgJudgeBurst),
 	}, spectest.Values(t, "topics.md", "Limits"))
 	require.Equal(t, map[string]string{
-		"Inline": strconv.Itoa(topics.Inline), "MaxInline": strconv.Itoa(topics.MaxInline), "MaxBody": strconv.Itoa(topics.MaxBody),
+		"Inline": strconv.Itoa(topics.Inline), "MaxInline": strconv.Itoa(topics.MaxInline), "MaxBody": strconv.Itoa(topics.MaxBody), "MaxProtected": strconv.Itoa(topics.MaxProtected),
 		"MaxSignatures": strconv.Itoa(topics.MaxSignatures), "MaxSignatureBytes": strconv.Itoa(topics.MaxSignatureBytes),
 	}, spectest.Values(t, "announcement.md", "Limits"))
 	p := topics.PushProtocol

@@ -21,13 +21,14 @@ var own = map[string][]string{
 	".":                            {"msp/...", "host", "topics/...", "membership", "leader/...", "blocksync/...", "internal/block", "internal/grid", "internal/meter", "internal/fair", "internal/roster", "internal/stream"},
 	"msp":                          {"internal/block"},
 	"host":                         {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/meter"},
-	"topics":                       {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/leaves"},
+	"topics":                       {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/leaves", "internal/parity"},
 	"topics/evidence":              {"topics", "msp/...", "internal/block", "internal/leaves", "internal/meter"},
 	"membership":                   {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/meter"},
 	"leader":                       {"msp/...", "internal/fair", "internal/block", "internal/stream", "internal/meter"},
-	"blocksync":                    {"msp/...", "internal/fair", "internal/block", "internal/grid", "internal/stream", "internal/leaves", "internal/meter"},
+	"blocksync":                    {"msp/...", "internal/fair", "internal/block", "internal/grid", "internal/stream", "internal/leaves", "internal/meter", "internal/parity"},
 	"internal/block":               {},
 	"internal/leaves":              {},
+	"internal/parity":              {"internal/leaves"},
 	"internal/meter":               {},
 	"internal/fair":                {},
 	"internal/grid":                {},
@@ -36,7 +37,7 @@ var own = map[string][]string{
 	"internal/simtest":             {},
 	"internal/reference":           {},
 	"internal/plot":                {},
-	"internal/relaysim":            {"blocksync/relay", "internal/grid", "internal/leaves"},
+	"internal/relaysim":            {"blocksync/relay", "internal/grid", "internal/leaves", "internal/parity"},
 	"internal/repo":                {},
 	"internal/blocktest":           {"msp/...", "internal/block", "internal/devnet", "internal/orderer/orderertest"},
 	"internal/devnet":              {"msp/...", "internal/block", "blocksync/ledger"},
@@ -72,12 +73,13 @@ var foreign = []string{
 	"github.com/ipfs/go-log/v2",
 	"github.com/hashicorp/golang-lru/v2",
 	"github.com/cenkalti/backoff/v5",
+	"github.com/klauspost/reedsolomon",
 	"go.etcd.io/bbolt",
 	"gopkg.in/yaml.v3", // config.yaml of an MSP folder
 }
 
 // embedded are the folders where foreign holds; the root counts without what is below it.
-var embedded = []string{"msp", "host", "topics", "membership", "leader", "blocksync", "internal/block", "internal/fair", "internal/grid", "internal/leaves", "internal/meter", "internal/roster", "internal/stream"}
+var embedded = []string{"msp", "host", "topics", "membership", "leader", "blocksync", "internal/block", "internal/fair", "internal/grid", "internal/leaves", "internal/meter", "internal/parity", "internal/roster", "internal/stream"}
 
 func TestImports(t *testing.T) {
 	for _, f := range goFiles(t) {

@@ -39,7 +39,10 @@ type Announcement struct {
 	Rule uint32 `protobuf:"varint,6,opt,name=rule,proto3" json:"rule,omitempty"`
 	Root []byte `protobuf:"bytes,7,opt,name=root,proto3" json:"root,omitempty"` // 32 bytes
 	// The body itself, if it is small: at most 16 KiB. Empty otherwise.
-	Body          []byte `protobuf:"bytes,8,opt,name=body,proto3" json:"body,omitempty"`
+	Body []byte `protobuf:"bytes,8,opt,name=body,proto3" json:"body,omitempty"`
+	// Parity of the body, in shards of 1 KiB, and the root of the tree over it (rule as above). 0 and empty: there is none.
+	Parity        uint32 `protobuf:"varint,9,opt,name=parity,proto3" json:"parity,omitempty"`
+	ParityRoot    []byte `protobuf:"bytes,10,opt,name=parity_root,json=parityRoot,proto3" json:"parity_root,omitempty"` // 32 bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -130,6 +133,20 @@ func (x *Announcement) GetBody() []byte {
 	return nil
 }
 
+func (x *Announcement) GetParity() uint32 {
+	if x != nil {
+		return x.Parity
+	}
+	return 0
+}
+
+func (x *Announcement) GetParityRoot() []byte {
+	if x != nil {
+		return x.ParityRoot
+	}
+	return nil
+}
+
 // Push carries one message of a topic straight to a peer that is not on the topic, on /weft/push/1.0.0.
 type Push struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -187,7 +204,7 @@ var File_github_com_weft_p2p_weft_topics_pb_topics_proto protoreflect.FileDescri
 
 const file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDesc = "" +
 	"\n" +
-	"/github.com/weft-p2p/weft/topics/pb/topics.proto\x12\x0eweft.topics.v1\"\xe1\x01\n" +
+	"/github.com/weft-p2p/weft/topics/pb/topics.proto\x12\x0eweft.topics.v1\"\x9a\x02\n" +
 	"\fAnnouncement\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12#\n" +
 	"\rprevious_hash\x18\x02 \x01(\fR\fpreviousHash\x12\x1b\n" +
@@ -198,7 +215,11 @@ const file_github_com_weft_p2p_weft_topics_pb_topics_proto_rawDesc = "" +
 	"\tbody_size\x18\x05 \x01(\x04R\bbodySize\x12\x12\n" +
 	"\x04rule\x18\x06 \x01(\rR\x04rule\x12\x12\n" +
 	"\x04root\x18\a \x01(\fR\x04root\x12\x12\n" +
-	"\x04body\x18\b \x01(\fR\x04body\"0\n" +
+	"\x04body\x18\b \x01(\fR\x04body\x12\x16\n" +
+	"\x06parity\x18\t \x01(\rR\x06parity\x12\x1f\n" +
+	"\vparity_root\x18\n" +
+	" \x01(\fR\n" +
+	"parityRoot\"0\n" +
 	"\x04Push\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04dataB$Z\"github.com/weft-p2p/weft/topics/pbb\x06proto3"
