@@ -131,6 +131,11 @@ func (a *announcer) announce(ctx context.Context, b *common.Block) error {
 	}
 	if announcement.BodySize > topics.Inline && a.c.relay.Reaches() {
 		announcement.Data = nil
+		if shards := a.c.relay.Parity(announcement.BodySize); shards > 0 {
+			if err := announcement.Protect(shards); err != nil {
+				return err
+			}
+		}
 	}
 	content, err := announcement.Marshal()
 	if err != nil {
@@ -144,7 +149,7 @@ func (a *announcer) announce(ctx context.Context, b *common.Block) error {
 		return a.c.announcements.Publish(ctx, sealed)
 	}
 	a.c.relay.Offer(relay.Announcement{
-		Number: b.Header.Number, Root: announcement.Root, Size: announcement.BodySize, Sealed: sealed, Of: &common.Block{Header: b.Header},
+		Number: b.Header.Number, Root: announcement.Root, Size: announcement.BodySize, Parity: announcement.Parity, Sealed: sealed, Of: &common.Block{Header: b.Header},
 	}, announcement.Body, announcement.Tree)
 	return nil
 }

@@ -18,6 +18,8 @@ type metrics struct {
 	silent   *prometheus.CounterVec
 	drops    *prometheus.CounterVec
 	late     *prometheus.CounterVec
+	computed *prometheus.CounterVec
+	parity   *prometheus.GaugeVec
 	expiry   *prometheus.GaugeVec
 	spread   *prometheus.HistogramVec
 	age      *prometheus.HistogramVec
@@ -40,6 +42,8 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		silent:   s.Counter("weft_announcements_skipped_total", "Blocks of our own source that were not announced because they came too fast.", "channel"),
 		drops:    s.Counter("weft_relay_dropped_total", "Frames of the relay that were dropped, by why: slow, gone, full, memory or late.", "channel", "reason"),
 		late:     s.Counter("weft_relay_wanted_total", "Leaves of blocks that were asked for, by why: overtaken, paused or silent.", "channel", "reason"),
+		computed: s.Counter("weft_relay_rebuilt_total", "Blocks of which parity has made up for what had not come.", "channel"),
+		parity:   s.Gauge("weft_relay_parity", "1 while the blocks of our own source get parity because members see packets lost.", "channel"),
 		expiry:   s.Gauge("weft_identity_expiry_timestamp_seconds", "When our own certificate expires, in seconds since 1970."),
 		spread:   histogram("weft_block_spread_seconds", "Time from the first announcement of a block, or from our own source, to its commit.", "channel", seconds),
 		age:      histogram("weft_block_age_seconds", "Time from the timestamp in a block's first transaction to its commit; announced blocks only.", "channel", seconds),
@@ -72,6 +76,25 @@ func (m *metrics) wanted(channel string, why relay.Late, leaves int) {
 	if m != nil {
 		m.late.WithLabelValues(channel, string(why)).Add(float64(leaves))
 	}
+}
+
+// rebuilt hears of every block that parity has completed.
+func (m *metrics) rebuilt(channel string) {
+	if m != nil {
+		m.computed.WithLabelValues(channel).Inc()
+	}
+}
+
+// protecting hears when the blocks of our own source get parity, and when they do not any more.
+func (m *metrics) protecting(channel string, on bool) {
+	if m == nil {
+		return
+	}
+	value := 0.0
+	if on {
+		value = 1
+	}
+	m.parity.WithLabelValues(channel).Set(value)
 }
 
 // flowed hears what went from and to one peer in some time, in bytes per second.

@@ -50,6 +50,7 @@ type config struct {
 	timing     membership.Timing
 	fullMesh   int
 	fanOut     int
+	parity     bool
 }
 
 // Option changes a default of New.
@@ -106,6 +107,10 @@ const minMesh, maxMesh = 2, 2000
 // square root of their number, by a grid (weft.relay.fullMeshMax). The default is 300; 2 to 2,000 are possible. All members of a channel need the same.
 func WithFullMesh(members int) Option { return func(c *config) { c.fullMesh = members } }
 
+// WithParity says whether blocks of our own source may get parity, which is a tenth more bytes, where members see packets lost
+// (weft.relay.parity). The default is yes.
+func WithParity(on bool) Option { return func(c *config) { c.parity = on } }
+
 // WithFanOut is how many peers are asked at one time for blocks that are missing, [MaxFanOut] at most
 // (peer.gossip.propagatePeerNum): for ranges, two requests each, and for the pieces of a block that does not come any further.
 // The next block, which all others wait for, is asked of more if nobody brings it. By default ranges are asked of 4, and pieces
@@ -116,7 +121,7 @@ func WithFanOut(peers int) Option { return func(c *config) { c.fanOut = peers } 
 const MaxFanOut = 64
 
 func newConfig(opts []Option) (config, error) {
-	c := config{timing: membership.DefaultTiming(), fullMesh: 300}
+	c := config{timing: membership.DefaultTiming(), fullMesh: 300, parity: true}
 	for _, o := range opts {
 		o(&c)
 	}

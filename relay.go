@@ -23,13 +23,14 @@ import (
 func (c *Channel) newRelay() *relay.Channel {
 	return relay.NewChannel(relay.ChannelConfig{
 		Config: relay.Config{
-			Self: c.node.ID(), Org: c.node.MSPID(), Hidden: c.node.hidden(), FanOut: c.node.fanOut, Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+			Self: c.node.ID(), Org: c.node.MSPID(), Hidden: c.node.hidden(), FanOut: c.node.fanOut, NoParity: !c.node.parity, Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		},
 		Scope: c.announcements.Name, Carrier: c.node.carrier, May: c.reads, Readers: c.readers, View: c.relayView,
 		Judge: c.judgeRelayed, Complete: c.relayed, GiveUp: c.missed, Publish: c.publish,
-		Received: func(bytes int) { c.sync.Received(blocksync.ByRelay, bytes) },
-		Wanted:   func(why relay.Late, leaves int) { c.node.counts.wanted(c.id, why, leaves) },
-		Dropped:  func(why relay.Drop, frames int) { c.node.counts.dropped(c.id, why, frames) },
+		Received:   func(bytes int) { c.sync.Received(blocksync.ByRelay, bytes) },
+		Wanted:     func(why relay.Late, leaves int) { c.node.counts.wanted(c.id, why, leaves) },
+		Protecting: c.protecting,
+		Dropped:    func(why relay.Drop, frames int) { c.node.counts.dropped(c.id, why, frames) },
 	})
 }
 
@@ -81,7 +82,7 @@ func (c *Channel) spreads(j topics.Judgement, sealed []byte) (relay.Announcement
 	}
 	a := j.Announcement
 	return relay.Announcement{
-		Number: a.Header.Number, Root: a.Root, Size: a.BodySize, From: j.Announcer.PeerID(), Org: j.Announcer.Identity().MSPID(), Sealed: sealed,
+		Number: a.Header.Number, Root: a.Root, Size: a.BodySize, Parity: a.Parity, From: j.Announcer.PeerID(), Org: j.Announcer.Identity().MSPID(), Sealed: sealed,
 		Of: &common.Block{Header: a.Header, Metadata: &common.BlockMetadata{Metadata: [][]byte{a.Signatures}}},
 	}, true
 }
@@ -101,9 +102,22 @@ func (c *Channel) relayed(b relay.Complete) bool {
 	}
 	c.delivery.relayed(b.Took, b.Floor)
 	c.node.counts.relayed(c.id, b.Took, b.Floor)
+	if b.Rebuilt {
+		c.node.counts.rebuilt(c.id)
+	}
 	c.witness.Seen(whole.Header, b.Root, b.Size)
 	c.sync.OfferExamined(examined, b.From)
 	return true
+}
+
+// protecting hears when our blocks get parity, and when they do not any more.
+func (c *Channel) protecting(on bool) {
+	c.node.counts.protecting(c.id, on)
+	if on {
+		c.node.log.Info("members see packets lost: blocks get parity", "channel", c.id)
+	} else {
+		c.node.log.Info("hardly any packets are lost any more: blocks get no parity", "channel", c.id)
+	}
 }
 
 // missed hears of a block that does not come any further: it is asked for. Whoever announced it has it.

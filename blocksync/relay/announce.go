@@ -40,11 +40,7 @@ func (m *Machine) publish(b *block) {
 func (m *Machine) announce(b *block) (introduced bool) {
 	m.announcedFirst(b, m.Self)
 	b.announcers = append(b.announcers, announcer{m.Self, m.Org})
-	b.source = &source{
-		since: m.now, of: make([]int32, b.tree.Count()),
-		assigned: map[*member]int{}, sent: map[*member]int{}, complain: map[*member]map[int]bool{},
-		lacked: map[*member]bool{}, excused: map[*member]bool{}, reports: map[*member]Bitmap{},
-	}
+	b.source = newSource(m.now, b.tree.Count())
 	if b.untold = m.receivers() == len(m.order); !b.untold {
 		m.publish(b)
 	}

@@ -3,7 +3,6 @@
 package relay
 
 import (
-	"bytes"
 	"slices"
 	"time"
 
@@ -48,6 +47,7 @@ type block struct {
 	*source
 	pending *pending // we could announce it, too
 	orgNext int      // which hidden member is next
+	guarding
 }
 
 type announcer struct {
@@ -89,7 +89,7 @@ func (m *Machine) Announced(now time.Time, a Announcement) bool {
 		return false
 	}
 	if b == nil {
-		b = m.open(a)
+		b = m.open(a, a.Ref())
 		if a.Number < m.height { // committed: others count on us as a relay all the same
 			b.done, b.without, b.doneAt = true, true, now
 		} else {
@@ -105,6 +105,7 @@ func (m *Machine) Announced(now time.Time, a Announcement) bool {
 		return false
 	}
 	m.crown(b, a)
+	m.guard(b, a)
 	m.replay(b)
 	return true
 }
@@ -125,7 +126,7 @@ func (m *Machine) crown(b *block, a Announcement) {
 func (m *Machine) place(a Announcement) bool {
 	roots := 0
 	for _, b := range m.blocks {
-		if b.Number != a.Number || b.ref == a.Ref() {
+		if b.Number != a.Number || b.ref == a.Ref() || b.isGuard() {
 			continue
 		}
 		if b.announcedBy(a.From) {
@@ -139,8 +140,8 @@ func (m *Machine) place(a Announcement) bool {
 }
 
 // open makes the state of a root.
-func (m *Machine) open(a Announcement) *block {
-	b := &block{Announcement: a, ref: a.Ref(), tree: leaves.NewTree(a.Size, a.Root), began: m.now, lastNew: m.now}
+func (m *Machine) open(a Announcement, ref Ref) *block {
+	b := &block{Announcement: a, ref: ref, tree: leaves.NewTree(a.Size, a.Root), began: m.now, lastNew: m.now}
 	n := b.tree.Count()
 	b.have, b.passed, b.missing = NewBitmap(n), NewBitmap(n), n
 	b.arrived = make([]time.Duration, n)
@@ -194,6 +195,7 @@ func (m *Machine) keep(b *block, f *Frame) bool {
 		b.bytes += len(part)
 		m.held += len(part)
 		b.arrived[f.First+i] = m.now.Sub(b.began)
+		b.counted(f.First + i)
 	}
 	if fresh {
 		b.lastNew = m.now
@@ -227,12 +229,11 @@ func (m *Machine) owner(b *block) fair.Owner {
 }
 
 // finish hands over a complete body.
-func (m *Machine) finish(b *block) {
-	body := bytes.Join(b.leaf, nil)
+func (m *Machine) finish(b *block, body []byte) {
 	m.release(b)
-	b.body, b.done, b.doneAt, b.leaf = body, true, m.now, nil
-	m.report(b)
-	c := Complete{Announcement: b.Announcement, Body: body, Repaired: b.repaired, Announcers: b.from()}
+	b.body, b.done, b.doneAt = body, true, m.now
+	m.tellDone(b)
+	c := Complete{Announcement: b.Announcement, Body: body, Repaired: b.repaired, Announcers: b.from(), Rebuilt: b.rebuild.unseen != nil}
 	m.distance(b, &c)
 	m.effects.Complete = append(m.effects.Complete, c)
 }
@@ -244,6 +245,7 @@ func (m *Machine) release(b *block) {
 		m.Memory.Give(b.bytes)
 	}
 	b.bytes, b.leaf, b.early = 0, nil, nil
+	m.disband(b)
 }
 
 // expired says whether nobody will ask for the block any more.
@@ -254,6 +256,7 @@ func (b *block) expired(now time.Time, height uint64) bool {
 func (m *Machine) forget(b *block) {
 	m.judge(b, true)
 	m.release(b)
+	m.forgetGuards(b)
 	for _, s := range m.order {
 		s.drop(b)
 	}
@@ -265,10 +268,10 @@ func (m *Machine) shed() {
 	total := 0
 	all := m.sorted()
 	for _, b := range slices.Backward(all) {
-		if !b.done || b.Number >= m.height && b.source == nil {
+		if !b.done || b.isGuard() || b.Number >= m.height && b.source == nil {
 			continue
 		}
-		if total += len(b.body); total > lingerBytes && b.pending == nil && m.now.Sub(b.doneAt) > linger/3 {
+		if total += len(b.body) + len(b.Parity.Body); total > lingerBytes && b.pending == nil && m.now.Sub(b.doneAt) > linger/3 {
 			m.forget(b)
 		}
 	}
@@ -276,7 +279,11 @@ func (m *Machine) shed() {
 
 // cut is a part of the body, as one frame.
 func (b *block) cut(mode Mode, first, count int) (*Frame, bool) {
-	proof, ok := b.tree.Prove(nil, first, count)
+	prove := b.tree.Prove
+	if b.isGuard() { // its crown goes with nothing
+		prove = b.tree.ProveToRoot
+	}
+	proof, ok := prove(nil, first, count)
 	if !ok || !b.have.holds(first, count) {
 		return nil, false
 	}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/leaves"
+	"github.com/weft-p2p/weft/internal/parity"
 	"github.com/weft-p2p/weft/internal/simtest"
 )
 
@@ -37,6 +38,7 @@ type node struct {
 	lost    []relay.Lost
 	dropped map[relay.Drop]int
 	wanted  map[relay.Late]int
+	rebuilt int // blocks that were computed
 }
 
 // mesh is a network of such nodes, everybody connected to everybody.
@@ -46,6 +48,7 @@ type mesh struct {
 	nodes  []*node
 	random *rand.Rand
 	known  sync.Map // [32]byte -> relay.Announcement
+	parity bool     // blocks get some
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 }
@@ -162,6 +165,9 @@ func (m *mesh) place(h host.Host, carrier *relay.Carrier) {
 		Complete: func(c relay.Complete) bool {
 			n.mu.Lock()
 			n.got[c.Number], n.bodies[c.Number] = time.Now(), c.Body
+			if c.Rebuilt {
+				n.rebuilt++
+			}
 			n.mu.Unlock()
 			n.channel.Committed(c.Number + 1)
 			return sha256.Sum256(c.Body) != [32]byte{}
@@ -193,7 +199,15 @@ func (m *mesh) publish(from int, number uint64, size int) []byte {
 	}
 	tree := leaves.Build(body)
 	a := relay.Announcement{Number: number, Root: tree.Root(), Size: size, From: m.nodes[from].host.ID(), Org: "org"}
+	made := parity.Sum{}
+	if m.parity {
+		var err error
+		made, err = parity.Make(body, parity.Share(size, 10))
+		require.NoError(m.t, err)
+	}
+	a.Parity = parity.Sum{Shards: made.Shards, Root: made.Root}
 	m.known.Store(a.Root, a)
+	a.Parity = made
 	a.Sealed = append(a.Root[:], make([]byte, 2168)...)
 	m.nodes[from].channel.Offer(a, body, tree)
 	return body

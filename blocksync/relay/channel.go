@@ -47,6 +47,8 @@ type ChannelConfig struct {
 	Dropped func(why Drop, frames int)
 	// Wanted, if set, hears of leaves that are asked for, each once.
 	Wanted func(why Late, leaves int)
+	// Protecting, if set, hears when our blocks get parity from now on, and when they do not.
+	Protecting func(on bool)
 	// GiveUp hears of a block that does not come any further.
 	GiveUp func(Lost)
 }
@@ -62,6 +64,7 @@ type Channel struct {
 	machine *Machine
 	done    []Complete
 	lost    []Lost
+	rebuild []Rebuild
 	ours    [][]byte  // announcements
 	timer   time.Time // when the machine is looked at next; zero if nothing calls for it
 }
@@ -138,6 +141,13 @@ func (c *Channel) Coming(number uint64) bool {
 	return c.machine.Coming(number)
 }
 
+// Parity is how many shards of parity a block of ours is to be announced with, whose body has so many bytes; 0: none.
+func (c *Channel) Parity(size int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.machine.Parity(size)
+}
+
 // Offer spreads a block of our own source, at once or when it is our turn.
 func (c *Channel) Offer(a Announcement, body []byte, tree *leaves.Tree) {
 	c.do(func(m *Machine, now time.Time) { m.Offer(now, a, body, tree) })
@@ -209,7 +219,9 @@ func (c *Channel) do(event func(*Machine, time.Time)) {
 	c.done = append(c.done, e.Complete...)
 	c.lost = append(c.lost, e.GiveUp...)
 	c.ours = append(c.ours, e.Announce...)
-	again := len(c.done)+len(c.lost)+len(c.ours) > 0 || c.machine.hurries(c.timer)
+	c.rebuild = append(c.rebuild, e.Rebuild...)
+	protecting := c.machine.Protecting()
+	again := len(c.done)+len(c.lost)+len(c.ours)+len(c.rebuild) > 0 || c.machine.hurries(c.timer)
 	c.mu.Unlock()
 	for _, id := range e.Forged {
 		c.Carrier.Accounts.Fault(id, stream.Violation)
@@ -224,6 +236,9 @@ func (c *Channel) do(event func(*Machine, time.Time)) {
 			c.Wanted(why, leaves)
 		}
 	}
+	if e.Switched && c.Protecting != nil {
+		c.Protecting(protecting)
+	}
 	if len(e.Wake) > 0 {
 		c.Carrier.wake(e.Wake, e.Control, e.Pieces)
 	}
@@ -235,14 +250,18 @@ func (c *Channel) do(event func(*Machine, time.Time)) {
 // hand hands over what is complete, and what is not to be.
 func (c *Channel) hand(ctx context.Context) {
 	c.mu.Lock()
-	done, lost, ours := c.done, c.lost, c.ours
-	c.done, c.lost, c.ours = nil, nil, nil
+	done, lost, ours, rebuild := c.done, c.lost, c.ours, c.rebuild
+	c.done, c.lost, c.ours, c.rebuild = nil, nil, nil, nil
 	all := c.machine.ReachesAll()
 	c.mu.Unlock()
 	for _, sealed := range ours {
 		if !all { // otherwise there is nobody left for the topic
 			c.Publish(ctx, sealed)
 		}
+	}
+	for _, r := range rebuild {
+		rebuilt := r.Run()
+		c.do(func(m *Machine, now time.Time) { m.Rebuilt(now, rebuilt) }) // what comes of it is for the next time
 	}
 	for _, b := range done {
 		if !c.Complete(b) {

@@ -14,6 +14,8 @@
 // repairs it over members that it knows to forward; who fails it gets fewer pieces, or none but probes. Several sources of one
 // block agree by rank who spreads it. Small blocks go from the source to everybody.
 //
+// Where packets are lost, the source adds parity (package internal/parity), of which any piece makes up for any other.
+//
 // In a network where not everybody is connected to everybody, a relay sends to its own row and to one member of each other
 // row, which sends to that row (package internal/grid).
 //

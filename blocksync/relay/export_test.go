@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/weft-p2p/weft/internal/parity"
 	"github.com/weft-p2p/weft/internal/stream"
 )
 
@@ -30,6 +31,28 @@ const (
 // DataStreams is how many streams pieces take turns on.
 func DataStreams(c network.ConnectionState) int { return dataStreams(c) }
 
+// The limits of parity.
+const (
+	ParityMin, MaxGuards    = parityMin, maxGuards
+	LossyBlocks, CalmBlocks = lossyBlocks, calmBlocks
+)
+
+// GuardRef is the name of the parity of a body.
+func GuardRef(of Ref, p parity.Sum) Ref { return guardRef(of, p) }
+
+// Sight decides about parity: each call are the reports of a block, how many members call it lossy out of how many. It says
+// whether the next block gets any.
+func Sight() func(votes, total int) bool {
+	s := &sight{}
+	return func(votes, total int) bool {
+		s.see(votes, total)
+		return s.on
+	}
+}
+
+// Blocks is how many bodies and parities the machine knows of.
+func (m *Machine) Blocks() int { return len(m.blocks) }
+
 // Cost is what a frame costs its reader.
 func Cost(f *Frame) int { return cost(f) }
 
@@ -44,7 +67,7 @@ func Limits() map[string]string {
 		"MaxFrame": MaxFrame, "MaxData": MaxData, "maxTargetsOnWire": maxTargetsOnWire, "maxWords": maxWords, "maxScope": maxScope,
 		"maxScopes": maxScopes, "Window": Window, "rootsPerOrg": rootsPerOrg, "parkBytes": parkBytes, "heldBytes": heldBytes,
 		"announcerBytes": announcerBytes, "lingerBytes": lingerBytes, "queueBytes": queueBytes, "directBytes": directBytes, "directBytesNear": directBytesNear, "pieceNear": pieceNear, "introduceAbove": introduceAbove, "introduceBig": introduceBig, "bigBody": bigBody,
-		"tiersAbove": tiersAbove,
+		"tiersAbove": tiersAbove, "parityMin": parityMin, "maxGuards": maxGuards,
 	} {
 		limits[name] = strconv.Itoa(v)
 	}

@@ -62,6 +62,16 @@ const (
 	// servedAgain is how soon a member gets the same piece again, serveMost how often in all.
 	servedAgain, serveMost = 125 * time.Millisecond, 4
 
+	// parityMin is from how many bytes on a body may get parity: the last hop of a smaller one is a packet. A part parityShare of its
+	// leaves is added, in pieces of parityPiece leaves. maxGuards bounds how many roots of parity one body may have.
+	parityMin, parityShare, parityPiece, maxGuards = 64 << 10, 10, 2, 2
+	// So many blocks in a row must be lossy for parity to be added, and so many calm for it not to be any more.
+	lossyBlocks, calmBlocks = 2, 8
+	// sightTime is how long reports are waited for.
+	sightTime = 2 * time.Second
+	// What more than a part lossPart of the members lack of a relay is not lost on the way to them.
+	lossPart = 5
+
 	// tailAfter is how soon a relay is told that it was sent everything, and tailTimes how often, as much and half a round trip later.
 	tailAfter, tailTimes = 10 * time.Millisecond, 6
 

@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/weft-p2p/weft/internal/fair"
+	"github.com/weft-p2p/weft/internal/parity"
 )
 
 // Config says what a machine is made for.
@@ -20,8 +21,10 @@ type Config struct {
 	Org    string // our MSP ID
 	Hidden bool   // only our organization sees us
 	FanOut int    // how many members are asked at one time for what is missing of a block, two at least; 0: any number
-	Memory Memory // nil: heldBytes is the only bound. A [Channel] brings its own
-	Rand   *rand.Rand
+	// NoParity: our blocks never get parity.
+	NoParity bool
+	Memory   Memory // nil: heldBytes is the only bound. A [Channel] brings its own
+	Rand     *rand.Rand
 }
 
 // Announcement is what a machine needs to know of an announcement that was verified.
@@ -29,6 +32,7 @@ type Announcement struct {
 	Number uint64
 	Root   [sha256.Size]byte
 	Size   int // of the body, in bytes
+	Parity parity.Sum
 	From   peer.ID
 	Org    string
 	// Of is what the announcement says of the block: header and metadata, and no data. The machine does not look at it.
@@ -58,6 +62,8 @@ type Complete struct {
 	Repaired int // leaves that were asked for
 	// Announcers are all who announced this root.
 	Announcers []peer.ID
+	// Rebuilt says that some of it was computed.
+	Rebuilt bool
 }
 
 // Lost is a block that does not come any further, and who announced it.
@@ -78,6 +84,8 @@ type Effects struct {
 	Forged   []peer.ID // sent a piece that does not fit the root
 	Dropped  map[Drop]int
 	Wanted   map[Late]int // leaves that are asked for, for the first time
+	Rebuild  []Rebuild    // to be run; say Rebuilt
+	Switched bool         // Protecting has changed
 }
 
 // Machine is one node's part in spreading the blocks of one channel: it is source, relay and receiver. It is pure: every
@@ -108,6 +116,7 @@ type Machine struct {
 	came    time.Time     // when the piece in hand did: it may have been parked
 	pace    pace
 	most    time.Duration // the round trip to nine members in ten
+	sight   sight
 	effects Effects
 	stats   Stats
 }
@@ -118,6 +127,7 @@ type Stats struct {
 	Forwarded, Wants, Repairs, Cancelled         int
 	Dropped                                      int // frames for others
 	Strikes                                      int
+	Rebuilt, Misled                              int   // bodies that were computed, and parity that was false
 	Received                                     int64 // bytes of leaves
 }
 
@@ -141,7 +151,7 @@ func (m *Machine) Stats() Stats { return m.stats }
 // Coming says whether a block is on its way: announced, not here, and not given up.
 func (m *Machine) Coming(number uint64) bool {
 	for _, b := range m.blocks {
-		if b.Number == number && !b.done && !b.stopped {
+		if b.Number == number && !b.done && !b.stopped && !b.isGuard() {
 			return true
 		}
 	}
@@ -172,7 +182,7 @@ func (m *Machine) hurries(last time.Time) bool {
 
 // active says whether time alone can change something about a block soon.
 func (b *block) active() bool {
-	return !b.done || b.pending != nil || b.source != nil && (!b.judged || !b.collectAt.IsZero())
+	return !b.done || b.pending != nil || !b.rebuild.tellAt.IsZero() || b.source != nil && (!b.judged || !b.observed || !b.collectAt.IsZero())
 }
 
 // Tick looks after what is overdue, collected or kept long enough.
@@ -182,6 +192,9 @@ func (m *Machine) Tick(now time.Time) {
 	m.trail()
 	var moving time.Time
 	for _, b := range m.sorted() {
+		if b.isGuard() {
+			continue
+		}
 		b.moving = moving
 		if b.lastNew.After(moving) {
 			moving = b.lastNew
@@ -195,7 +208,9 @@ func (m *Machine) Tick(now time.Time) {
 			m.fetch(b)
 			m.overdue(b)
 			m.repair(b)
+			m.tellLate(b)
 			m.judge(b, false)
+			m.observe(b)
 		}
 	}
 	m.shed()
@@ -235,8 +250,8 @@ func (m *Machine) Refute(now time.Time, a Announcement) {
 	if b == nil {
 		return
 	}
+	b.refuted, b.done, b.doneAt, b.body = true, true, now, nil
 	m.release(b)
-	b.refuted, b.done, b.doneAt, b.leaf, b.body = true, true, now, nil, nil
 	for _, a := range b.announcers {
 		if s := m.members[a.id]; s != nil {
 			s.fault += refuteFault

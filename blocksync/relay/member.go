@@ -51,6 +51,7 @@ type member struct {
 	fault  int       // as a source: blocks that stalled; in rows: how often it was asked in vain since it gave something
 	gave   time.Time // when it last sent something new
 	forged int
+	misled bool      // it announced false parity: no more of it is taken
 	liar   time.Time // until when its pieces are not looked at
 }
 

@@ -128,7 +128,7 @@ func (m *Machine) yield(b *block) {
 		b.slice(m.pieceSize(b, len(m.order)), 0)
 	}
 	for _, s := range m.order {
-		s.remove(func(i item) bool { return i.block == b && i.Mode == Relay })
+		s.remove(func(i item) bool { return (i.block == b || i.block.body0 == b) && i.Mode == Relay })
 	}
 }
 

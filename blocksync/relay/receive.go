@@ -31,6 +31,10 @@ func (m *Machine) Receive(now time.Time, from peer.ID, f *Frame) {
 		return
 	}
 	b := m.blocks[f.Ref]
+	if b != nil && b.isGuard() {
+		m.guardFrame(s, b, f)
+		return
+	}
 	switch f.Kind {
 	case Piece:
 		m.piece(s, b, f)
@@ -87,6 +91,7 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 	}
 	if b.have.holds(f.First, f.Count) && f.Count > 0 {
 		m.duplicate(b, f)
+		b.notice(m.now, f)
 		if !isNew && !m.forwards(s, b, f) {
 			return
 		}
@@ -116,8 +121,8 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 		}
 	}
 	m.forward(s, b, f, isNew)
-	if !b.done && b.missing == 0 {
-		m.finish(b)
+	if isNew && !b.done {
+		m.progress(b)
 	}
 }
 
@@ -193,11 +198,14 @@ func (m *Machine) replay(b *block) {
 
 // wait keeps a piece that needs the crown, and asks for that.
 func (m *Machine) wait(s *member, b *block, f *Frame) {
-	bytes := f.Size()
-	for _, p := range b.early {
-		bytes += p.frame.Size()
+	if b.isGuard() { // its proofs go up to the root
+		return
 	}
-	if bytes > parkBytes/4 {
+	size := f.Size()
+	for _, p := range b.early {
+		size += p.frame.Size()
+	}
+	if size > parkBytes/4 {
 		m.dropped(DropFull, 1)
 		return
 	}

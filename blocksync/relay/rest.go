@@ -10,6 +10,7 @@ type rest struct {
 	since time.Time // when little was missing for the first time
 	asked time.Time // when last
 	times int
+	lost  Bitmap // what was missing when it was asked for first; nil: it was not
 }
 
 // few says whether something is missing, and no more than a part of the block.
@@ -24,6 +25,12 @@ func (m *Machine) fetch(b *block) {
 	}
 	b.rest.asked, b.rest.times = m.now, b.rest.times+1
 	missing := b.lacking()
+	if b.rest.lost == nil {
+		b.rest.lost = NewBitmap(b.tree.Count())
+		for _, leaf := range missing {
+			b.rest.lost.Set(leaf)
+		}
+	}
 	holders := m.holders(b, 1+len(missing)/leavesIn(restEach, b.Size))
 	for i, s := range holders {
 		f := &Frame{Kind: Want, Ref: b.ref, Missing: NewBitmap(b.tree.Count()), Have: append(Bitmap(nil), b.have...)}

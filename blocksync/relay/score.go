@@ -28,6 +28,9 @@ func (m *Machine) reported(s *member, b *block, f *Frame) {
 			b.probeOK++
 		}
 	}
+	if len(f.Have) == len(b.have) {
+		b.lacks[s] = f.Have
+	}
 }
 
 // judge scores the relays of a block: when everybody has reported, or after a while. It does so once.

@@ -25,9 +25,11 @@ type source struct {
 	collectAt time.Time
 	reports   map[*member]Bitmap
 	fed       int // of those that relays send to
+	lacks     map[*member]Bitmap // leaves that they had to ask for as the last
 	probe     *member
 	probeOK   int
 	judged    bool
+	observed  bool // parity was decided about
 	since     time.Time
 	untold    bool      // it is not on the topic
 	waits     time.Time // when the pieces are shared out; zero if they are
@@ -41,6 +43,14 @@ type piece struct {
 	complained    map[*member]time.Time // when last
 	spreading     bool
 	left          time.Time // to relay0; zero if it has not
+}
+
+func newSource(since time.Time, leaves int) *source {
+	return &source{
+		since: since, of: make([]int32, leaves),
+		assigned: map[*member]int{}, sent: map[*member]int{}, complain: map[*member]map[int]bool{},
+		lacked: map[*member]bool{}, excused: map[*member]bool{}, reports: map[*member]Bitmap{}, lacks: map[*member]Bitmap{},
+	}
 }
 
 // Publish announces a block that we have whole: a is the announcement, sealed is what says so to others, tree the tree of
@@ -59,7 +69,7 @@ func (m *Machine) whole(a Announcement, body []byte, tree *leaves.Tree) *block {
 	a.From, a.Org = m.Self, m.Org
 	b := m.blocks[a.Ref()]
 	if b == nil {
-		b = m.open(a)
+		b = m.open(a, a.Ref())
 	}
 	if b.refuted {
 		return nil
@@ -68,7 +78,7 @@ func (m *Machine) whole(a Announcement, body []byte, tree *leaves.Tree) *block {
 		m.release(b)
 		b.done, b.doneAt = true, m.now
 	}
-	b.tree, b.body, b.missing, b.Sealed, b.without = tree, body, 0, a.Sealed, false
+	b.tree, b.body, b.missing, b.Sealed, b.Parity, b.without = tree, body, 0, a.Sealed, a.Parity, false
 	for i := range tree.Count() {
 		b.have.Set(i)
 	}
@@ -121,6 +131,9 @@ func (m *Machine) distribute(b *block) {
 		if alone || direct && !m.Hidden {
 			m.house(b, f, nil)
 		}
+	}
+	if !direct {
+		m.protect(b, relays)
 	}
 }
 

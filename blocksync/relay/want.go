@@ -267,8 +267,9 @@ func (m *Machine) report(b *block) {
 	f := &Frame{Kind: Done, Ref: b.ref, Missing: NewBitmap(b.tree.Count()), Probed: b.probed}
 	limit := max(m.quiet+m.perSize(b), m.now.Sub(b.began)/3)
 	next := m.now.Sub(b.began)
+	f.Have = b.lost()
 	for i := b.tree.Count() - 1; i >= 0; i-- {
-		if b.tries(i) > 0 {
+		if b.tries(i) > 0 || b.rebuild.unseen.Has(i) {
 			f.Missing.Set(i)
 			continue
 		}

@@ -53,6 +53,8 @@ type Config struct {
 	AnchorOverrides map[string]string
 	// FullMesh is up to how many members there is a connection to each (weft.relay.fullMeshMax).
 	FullMesh int
+	// Parity: where packets are lost, blocks of ours may have parity (weft.relay.parity).
+	Parity bool
 	// Members is the number of members that limits are made for (weft.members).
 	Members int
 

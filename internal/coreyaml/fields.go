@@ -43,7 +43,7 @@ func newDraft(dir string) *draft {
 		},
 		Operations:      Operations{ListenAddress: DefaultOperationsAddress},
 		ListenAddresses: []string{"/ip4/0.0.0.0/tcp/7061", "/ip4/0.0.0.0/udp/7061/quic-v1"},
-		FullMesh:        DefaultFullMesh, Members: DefaultMembers,
+		FullMesh:        DefaultFullMesh, Members: DefaultMembers, Parity: true,
 	}, provider: "prometheus", cert: absolute(dir, "tls/server.crt"), key: absolute(dir, "tls/server.key")}
 }
 
@@ -96,6 +96,7 @@ func (d *draft) weftFields() map[string]setter {
 		"weft.orgSecret":         text((*string)(&d.OrgSecret)),
 		"weft.anchorOverrides":   d.anchorOverrides,
 		"weft.relay.fullMeshMax": between(&d.FullMesh, 2, 2000),
+		"weft.relay.parity":      unlessEmpty(&d.Parity),
 		"weft.members":           number(&d.Members),
 
 		"weft.election.turn":       duration(&e.Turn),

@@ -79,6 +79,16 @@ func boolean(to *bool) setter {
 	}
 }
 
+// unlessEmpty takes true or false. Empty leaves the default.
+func unlessEmpty(to *bool) setter {
+	return func(n *yaml.Node) error {
+		if s, err := scalar(n, "write true or false"); err != nil || s == "" {
+			return err
+		}
+		return boolean(to)(n)
+	}
+}
+
 // flag is a boolean that remembers that it was given.
 func flag(to **bool) setter {
 	return func(n *yaml.Node) error {

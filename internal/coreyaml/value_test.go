@@ -39,6 +39,8 @@ func TestOverrides(t *testing.T) {
 		"anchors in YAML": {"CORE_WEFT_ANCHOROVERRIDES=- from: p0:7051\n  to: /dns/p0/tcp/7061\n",
 			func(c *C) any { return c.AnchorOverrides }, map[string]string{"p0:7051": "/dns/p0/tcp/7061"}},
 		"statsd is no metrics": {"CORE_METRICS_PROVIDER=statsd", func(c *C) any { return c.MetricsProvider }, "disabled"},
+		"no parity":            {"CORE_WEFT_RELAY_PARITY=false", func(c *C) any { return c.Parity }, false},
+		"parity by default":    {"CORE_WEFT_RELAY_PARITY=", func(c *C) any { return c.Parity }, true},
 		"mesh":                 {"CORE_WEFT_RELAY_FULLMESHMAX=12", func(c *C) any { return c.FullMesh }, 12},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -50,6 +50,7 @@ func (d *Daemon) nodeOptions() ([]weft.Option, error) {
 	opts := []weft.Option{
 		weft.WithHostOwned(), weft.WithDataDir(d.dir.path), weft.WithLogger(d.log), weft.WithBootstrap(core.Bootstrap...),
 		weft.WithAnchorOverrides(core.AnchorOverrides), weft.WithExternalAddrs(external...), weft.WithFullMesh(core.FullMesh), weft.WithFanOut(core.Gossip.PropagatePeerNum),
+		weft.WithParity(core.Parity),
 		weft.WithTiming(membership.Timing{
 			AliveInterval: core.Gossip.AliveTimeInterval, AliveExpiration: core.Gossip.AliveExpirationTimeout,
 			ExpirationFactor: core.Gossip.MsgExpirationFactor,

@@ -13,11 +13,21 @@ const MaxProof = 2 * 17 * HashSize
 // Prove appends the proof of the leaves first to first+count-1: the hashes beside the way up to the crown, from below, the
 // left one first. It reports false if they are not all known, or there are no such leaves.
 func (t *Tree) Prove(dst []byte, first, count int) ([]byte, bool) {
+	return t.prove(dst, first, count, t.crown())
+}
+
+// ProveToRoot is Prove for who may not have the crown.
+func (t *Tree) ProveToRoot(dst []byte, first, count int) ([]byte, bool) {
+	return t.prove(dst, first, count, height(t.count))
+}
+
+// prove appends the hashes beside the way up to a level.
+func (t *Tree) prove(dst []byte, first, count, top int) ([]byte, bool) {
 	if t.Leaf(first, count) < 0 {
 		return dst, false
 	}
 	lo, hi := first, first+count-1
-	for level := range t.crown() {
+	for level := range top {
 		if l := lo ^ 1; l < lo {
 			if !t.knows(level, l) {
 				return dst, false

@@ -6,7 +6,7 @@
 // turn, as few as possible, and each group is a Reed-Solomon code over GF(2^8) (Leopard-RS, github.com/klauspost/reedsolomon): as many
 // shards of a group as it has of data make up all of it. Runs of shards, which travel together, so are lost by all groups
 // alike. One code over GF(2^16) would need no groups, but takes 68 MB of tables, a second to make them, and fifteen times as
-// long to decode (ADR 034). What the parity is follows from the body and the number of shards.
+// long to decode (ADR 035). What the parity is follows from the body and the number of shards.
 package parity
 
 import (
@@ -21,8 +21,9 @@ import (
 const Shard = 1 << 10
 
 const (
-	// MaxBody is the biggest body that may have parity, in bytes: to compute what is missing takes as much memory again.
-	MaxBody = 16 << 20
+	// MaxBody is the biggest body that may have parity, in bytes: up to there shards are leaves (package leaves), and to wait for
+	// what was lost is much of the time that a body takes.
+	MaxBody = 2 << 20
 	// MaxShare is which part of the data shards there may be of parity at most.
 	MaxShare = 4
 	// field is how many shards the code of a group can tell apart.

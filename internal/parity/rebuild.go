@@ -6,35 +6,28 @@ import (
 	"fmt"
 
 	"github.com/klauspost/reedsolomon"
-
-	"github.com/weft-p2p/weft/internal/leaves"
 )
 
-// join puts leaves together, where those that are missing are nil, and says which shards that makes.
-func join(parts [][]byte, size int) (all []byte, here []bool) {
-	shards, leaf := Shards(size), leaves.Size(size)
-	all, here = make([]byte, shards*Shard), make([]bool, shards)
-	for i, part := range parts {
-		copy(all[i*leaf:], part)
-		for k := i * leaf / Shard; part != nil && k < min((i+1)*leaf/Shard, shards); k++ {
-			here[k] = true
-		}
+// join puts shards together, where those that are missing are nil.
+func join(shards [][]byte) []byte {
+	all := make([]byte, len(shards)*Shard)
+	for i, part := range shards {
+		copy(all[i*Shard:], part)
 	}
-	return all, here
+	return all
 }
 
-// Rebuild computes a body out of the leaves that are here of it and of its parity; those that are missing are nil. It returns
+// Rebuild computes a body out of the shards that are here of it and of its parity; those that are missing are nil. It returns
 // [ErrShort] if that is too little. If the parity was false, so is what it returns.
 func (c Code) Rebuild(body, parity [][]byte) ([]byte, error) {
-	if len(body) != leaves.Count(c.size) || len(parity) != leaves.Count(c.parity*Shard) {
-		return nil, fmt.Errorf("%w: of %d and %d leaves", ErrCode, len(body), len(parity))
+	if len(body) != c.data || len(parity) != c.parity {
+		return nil, fmt.Errorf("%w: of %d and %d shards", ErrCode, len(body), len(parity))
 	}
-	data, here := join(body, c.size)
-	more, hereToo := join(parity, c.parity*Shard)
-	err := c.each(data, more, func(code reedsolomon.Encoder, shards [][]byte, group int) error {
+	data := join(body)
+	err := c.each(data, join(parity), func(code reedsolomon.Encoder, shards [][]byte, group int) error {
 		n, missing := c.dealt(c.data, group), 0
 		for i := range shards {
-			if i < n && here[group+i*c.groups] || i >= n && hereToo[group+(i-n)*c.groups] {
+			if i < n && body[group+i*c.groups] != nil || i >= n && parity[group+(i-n)*c.groups] != nil {
 				continue
 			}
 			missing++
@@ -50,7 +43,7 @@ func (c Code) Rebuild(body, parity [][]byte) ([]byte, error) {
 	}
 	for group := c.parity; group < c.groups; group++ { // without parity
 		for i := group; i < c.data; i += c.groups {
-			if !here[i] {
+			if body[i] == nil {
 				return nil, fmt.Errorf("%w: shard %d has no parity", ErrShort, i)
 			}
 		}

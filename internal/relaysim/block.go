@@ -9,6 +9,7 @@ import (
 
 	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/leaves"
+	"github.com/weft-p2p/weft/internal/parity"
 )
 
 // Block is a block to spread.
@@ -36,10 +37,13 @@ func (s *Sim) Block(number uint64, size int) *Block {
 // seal is an announcement on the wire: who announces which block, and filling.
 func (s *Sim) seal(from int, b *Block) relay.Announcement {
 	a := b.Announcement
+	if shards := s.Peers[from].Machine.Parity(b.Size); shards > 0 {
+		a.Parity, _ = parity.Make(b.Body, shards)
+	}
 	a.Sealed = make([]byte, s.Sealed)
 	binary.LittleEndian.PutUint32(a.Sealed, uint32(from))
-	binary.LittleEndian.PutUint32(a.Sealed[4:], uint32(len(s.blocks)))
-	s.blocks = append(s.blocks, b)
+	binary.LittleEndian.PutUint32(a.Sealed[4:], uint32(len(s.sealed)))
+	s.sealed = append(s.sealed, a)
 	return a
 }
 
@@ -100,7 +104,8 @@ func (p *Peer) receive(from *Peer, f *relay.Frame) {
 // announced takes a verified announcement.
 func (p *Peer) announced(f *relay.Frame) {
 	s := p.sim
-	a := s.blocks[binary.LittleEndian.Uint32(f.Data[4:])].Announcement
+	a := s.sealed[binary.LittleEndian.Uint32(f.Data[4:])]
+	a.Parity.Body, a.Parity.Tree = nil, nil
 	announcer := int(binary.LittleEndian.Uint32(f.Data))
 	a.From, a.Org, a.Sealed, a.Crown, a.Targets, a.Mode = ID(announcer), s.Org(announcer), f.Data, f.Proof, f.Targets, f.Mode
 	if a.From == p.id {

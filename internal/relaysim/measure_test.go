@@ -29,6 +29,7 @@ var (
 	fOrgs  = flag.Int("org", 0, "members of an organization, all but one hidden; 0: one organization")
 	fNolnk = flag.Float64("apart", 0, "share of the pairs without a connection")
 	fRows  = flag.Bool("rows", false, "only neighbours of the grid are connected")
+	fPlain = flag.Bool("plain", false, "no parity")
 	fSeed  = flag.Uint64("seed", 1, "")
 )
 
@@ -47,7 +48,7 @@ func TestMeasure(t *testing.T) {
 	for _, i := range rng.Perm(N - 1)[:int(*fMute*float64(N))] {
 		mute[i+1] = true
 	}
-	c := relaysim.Config{Peers: N, Rows: *fRows, Loss: *fLoss, Seed: *fSeed, Judge: 2 * time.Millisecond, Topic: 120 * time.Millisecond,
+	c := relaysim.Config{Peers: N, Rows: *fRows, Loss: *fLoss, NoParity: *fPlain, Seed: *fSeed, Judge: 2 * time.Millisecond, Topic: 120 * time.Millisecond,
 		Up: func(i int) float64 {
 			if slow[i] {
 				return 10e6
@@ -118,6 +119,8 @@ func TestMeasure(t *testing.T) {
 		st.Parked += x.Parked
 		st.Dropped += x.Dropped
 		st.Strikes += x.Strikes
+		st.Rebuilt += x.Rebuilt
+		st.Misled += x.Misled
 		gu += len(p.Lost)
 	}
 	var fw []int

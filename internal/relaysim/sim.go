@@ -35,7 +35,9 @@ type Config struct {
 	Sealed  int                                               // bytes of an announcement
 	Topic   time.Duration                                     // how long gossipsub takes to bring an announcement to everybody; 0: never
 	Loss    float64
-	Seed    uint64
+	// NoParity: no block gets parity.
+	NoParity bool
+	Seed     uint64
 }
 
 // Sim is a network at a moment of virtual time.
@@ -52,7 +54,7 @@ type Sim struct {
 
 	Wire    int64 // bytes of packets
 	Payload int64 // bytes of frames that were received
-	blocks  []*Block
+	sealed  []relay.Announcement
 }
 
 // Peer is a node of the network.
@@ -85,7 +87,7 @@ func New(c Config) *Sim {
 		p := &Peer{
 			sim: s, index: i, id: ID(i), up: c.Up(i) / 8e9, down: c.Down(i) / 8e9, links: map[int]*link{},
 			Got: map[uint64]time.Duration{}, Lost: map[uint64]bool{}, height: 1,
-			Machine: relay.New(relay.Config{Self: ID(i), Org: c.Org(i), Hidden: c.Hidden(i), Rand: rand.New(rand.NewPCG(c.Seed, uint64(1000+i)))}),
+			Machine: relay.New(relay.Config{Self: ID(i), Org: c.Org(i), Hidden: c.Hidden(i), NoParity: c.NoParity, Rand: rand.New(rand.NewPCG(c.Seed, uint64(1000+i)))}),
 		}
 		s.short[p.id] = i
 		s.Peers = append(s.Peers, p)
@@ -229,6 +231,10 @@ func (p *Peer) act() {
 	}
 	for _, c := range e.Complete {
 		p.complete(c)
+	}
+	for _, r := range e.Rebuild {
+		p.Rebuilt(p.sim.time(), r.Run())
+		p.act()
 	}
 	for _, l := range e.GiveUp {
 		p.Lost[l.Number] = true
