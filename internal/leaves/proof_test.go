@@ -151,3 +151,22 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 }
+
+// A proof up to the root needs no crown, and one up to the crown does.
+func TestProofToTheRootNeedsNoCrown(t *testing.T) {
+	for _, count := range []int{1, 2, 63, 64, 65, 100, 129, 500} {
+		body := pattern(count<<10 - 7)
+		whole := leaves.Build(body)
+		for _, first := range []int{0, count / 3, count - 1} {
+			data := body[first<<10 : min((first+1)<<10, len(body))]
+			proof, ok := whole.ProveToRoot(nil, first, 1)
+			require.True(t, ok)
+			require.NoError(t, leaves.NewTree(len(body), whole.Root()).Verify(first, 1, data, proof), "leaf %d of %d", first, count)
+			if short, _ := whole.Prove(nil, first, 1); count > 1 {
+				require.ErrorIs(t, leaves.NewTree(len(body), whole.Root()).Verify(first, 1, data, short), leaves.ErrEarly, "leaf %d of %d", first, count)
+			}
+		}
+	}
+	_, ok := leaves.Build(pattern(5000)).ProveToRoot(nil, 4, 2)
+	require.False(t, ok)
+}
