@@ -24,7 +24,7 @@ type source struct {
 	blameless bool                     // most relays were complained about: it is congestion
 	collectAt time.Time
 	reports   map[*member]Bitmap
-	fed       int // of those that relays send to
+	fed       int                // of those that relays send to
 	lacks     map[*member]Bitmap // leaves that they had to ask for as the last
 	probe     *member
 	probeOK   int

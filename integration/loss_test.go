@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weft-p2p/weft"
+)
+
+// TestParityWherePacketsAreLost: the leader's blocks get parity, others compute some of them, and both is counted.
+func TestParityWherePacketsAreLost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("bytes cost")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		link := wan
+		link.Loss = 0.01
+		n := newNet(t, link, 1, 20)
+		leader, others := prometheus.NewRegistry(), prometheus.NewRegistry()
+		for _, p := range n.peers {
+			p.options = []weft.Option{weft.WithRegisterer(others), weft.WithParity(false)} // what it announces itself
+		}
+		n.peers[0].options = []weft.Option{weft.WithRegisterer(leader)}
+		n.startAll()
+		n.order(6, 400*kB, time.Second)
+		n.requireAll(10*time.Second, n.peers...)
+		require.Equal(t, 1.0, gathered(t, leader, "weft_relay_parity"))
+		require.Zero(t, gathered(t, leader, "weft_relay_rebuilt_total"))
+		require.Zero(t, gathered(t, others, "weft_relay_parity"), "who announces nothing decides nothing")
+		require.Positive(t, gathered(t, others, "weft_relay_rebuilt_total"))
+	})
+}
+
+// gathered is the sum of a counter or gauge.
+func gathered(t *testing.T, r *prometheus.Registry, name string) (sum float64) {
+	families, err := r.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name {
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return sum
+}
