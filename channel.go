@@ -264,10 +264,16 @@ func (c *Channel) judgeHeartbeat(from peer.ID, data []byte) topics.Verdict {
 	switch {
 	case !before.Alive || !before.Visible || h.Sequence <= before.Sequence:
 		c.node.introduce(c.members, from, h, c.node.complete(data))
-	case h.Sequence <= young:
+	case c.young(h):
 		c.node.introduce(c.members, from, h, data)
 	}
 	return topics.Accept
+}
+
+// young says whether a heartbeat on the channel's topic is one that we pass on.
+func (c *Channel) young(h *membership.Heartbeat) bool {
+	living, _ := c.tracker.Count()
+	return introduces(c.node.ID(), h.Record.PeerID(), h.Sequence, living)
 }
 
 // heard takes a heartbeat of either topic. It answers None for who is not a member of the channel.

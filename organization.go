@@ -4,6 +4,8 @@ package weft
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 	"time"
 
@@ -116,7 +118,7 @@ func (o *organization) judge(from peer.ID, data []byte) topics.Verdict {
 	switch {
 	case change.Kind.Arrived():
 		n.introduce(o.topic, from, h, n.complete(data))
-	case h.Sequence <= young:
+	case o.young(h):
 		n.introduce(o.topic, from, h, data)
 	}
 	return topics.Accept
@@ -163,6 +165,25 @@ const greeting = 2 * time.Second
 // young is how many heartbeats of a node that has started are passed on to those who are not on the topic, so that it meets
 // them: one would do, but whoever hears it may not have authenticated us yet, or not have joined the channel.
 const young = 32
+
+// introducers is how many of those who hear a young member pass on each of its heartbeats, about, and other ones each time: if all of a
+// hundred did, that would be more than they can read.
+const introducers = 16
+
+// introduces says whether a young member's heartbeat is ours to pass on, among so many who hear it.
+func introduces(self, author peer.ID, sequence uint64, living int) bool {
+	if sequence > young || living <= introducers {
+		return sequence <= young
+	}
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(self+author), sequence))
+	return uint64(binary.BigEndian.Uint32(sum[:]))*uint64(living)>>32 < introducers
+}
+
+// young says whether a heartbeat on our organization's topic is one that we pass on.
+func (o *organization) young(h *membership.Heartbeat) bool {
+	living, _ := o.tracker.Count()
+	return introduces(o.node.ID(), h.Record.PeerID(), h.Sequence, living)
+}
 
 // complete is a heartbeat with the whole record: who is introduced to somebody may be unknown to them.
 func (n *Node) complete(data []byte) []byte {
