@@ -3,6 +3,7 @@
 package integration_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,34 +14,38 @@ import (
 	"github.com/weft-p2p/weft"
 )
 
-// TestParityWherePacketsAreLost: the leader's blocks get parity, others compute some of them, and both is counted.
+// TestParityWherePacketsAreLost: the leader's blocks get parity, others compute some of them, and both is counted. With WithParity(false)
+// they get none.
 func TestParityWherePacketsAreLost(t *testing.T) {
 	if testing.Short() {
 		t.Skip("bytes cost")
 	}
-	synctest.Test(t, func(t *testing.T) {
-		link := wan
-		link.Loss = 0.01
-		n := newNet(t, link, 1, 20)
-		leader, others := prometheus.NewRegistry(), prometheus.NewRegistry()
-		for _, p := range n.peers {
-			p.options = []weft.Option{weft.WithRegisterer(others), weft.WithParity(false)} // what it announces itself
-		}
-		n.peers[0].options = []weft.Option{weft.WithRegisterer(leader)}
-		n.startAll()
-		for range 12 { // what is lost is chance
-			if n.order(1, 400*kB, time.Second); gathered(t, leader, "weft_relay_parity") == 1 {
-				break
-			}
-		}
-		require.Zero(t, gathered(t, others, "weft_relay_rebuilt_total"))
-		n.order(3, 400*kB, time.Second)
-		n.requireAll(10*time.Second, n.peers...)
-		require.Equal(t, 1.0, gathered(t, leader, "weft_relay_parity"))
-		require.Zero(t, gathered(t, leader, "weft_relay_rebuilt_total"))
-		require.Zero(t, gathered(t, others, "weft_relay_parity"), "who announces nothing decides nothing")
-		require.Positive(t, gathered(t, others, "weft_relay_rebuilt_total"))
-	})
+	for on, blocks := range map[bool]int{true: 12, false: 6} { // what is lost is chance; mostly four switch it on
+		t.Run(fmt.Sprintf("WithParity(%t)", on), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				link := wan
+				link.Loss = 0.01
+				n := newNet(t, link, 1, 20)
+				leader, others := prometheus.NewRegistry(), prometheus.NewRegistry()
+				for _, p := range n.peers {
+					p.options = []weft.Option{weft.WithRegisterer(others)}
+				}
+				n.peers[0].options = []weft.Option{weft.WithRegisterer(leader), weft.WithParity(on)}
+				n.startAll()
+				for range blocks {
+					if n.order(1, 400*kB, time.Second); gathered(t, leader, "weft_relay_parity") == 1 {
+						break
+					}
+				}
+				require.Zero(t, gathered(t, others, "weft_relay_rebuilt_total"))
+				n.order(3, 400*kB, time.Second)
+				n.requireAll(10*time.Second, n.peers...)
+				require.Equal(t, on, gathered(t, leader, "weft_relay_parity") == 1)
+				require.Equal(t, on, gathered(t, others, "weft_relay_rebuilt_total") > 0)
+				require.Zero(t, gathered(t, others, "weft_relay_parity"), "who announces nothing decides nothing")
+			})
+		})
+	}
 }
 
 // gathered is the sum of a counter or gauge.
