@@ -20,11 +20,11 @@ type block struct {
 	announcers []announcer
 	began      time.Time // verified, or published
 
-	leaf     [][]byte        // what is here of an unfinished body
-	body     []byte          // whole, at the source and once it is complete
+	body     []byte          // each leaf that is here in its place; nil before the first, and if the body came another way
+	held     int             // bytes of an unfinished body, those that are missing as well
 	have     Bitmap          // leaves that are here
 	missing  int             // how many are not
-	bytes    int             // of leaf
+	bytes    int             // of leaves that came
 	arrived  []time.Duration // since began, of each leaf
 	lastNew  time.Time
 	course   course
@@ -92,8 +92,6 @@ func (m *Machine) Announced(now time.Time, a Announcement) bool {
 		b = m.open(a, a.Ref())
 		if a.Number < m.height { // committed: others count on us as a relay all the same
 			b.done, b.without, b.doneAt = true, true, now
-		} else {
-			b.leaf = make([][]byte, b.tree.Count())
 		}
 		m.crown(b, a)
 		m.introduce(b, a)
@@ -180,8 +178,12 @@ func (m *Machine) introduce(b *block, a Announcement) {
 	}
 }
 
-// keep stores leaves that were verified; it reports whether any is new.
+// keep copies leaves that were verified to their place; it reports whether any is new.
 func (m *Machine) keep(b *block, f *Frame) bool {
+	if b.body == nil {
+		b.body, b.held = make([]byte, b.Size), b.Size
+		m.held += b.held
+	}
 	fresh, size := false, leaves.Size(b.Size)
 	for i := range f.Count {
 		if b.have.Has(f.First + i) {
@@ -191,9 +193,7 @@ func (m *Machine) keep(b *block, f *Frame) bool {
 		b.have.Set(f.First + i)
 		b.missing--
 		part := f.Data[min(i*size, len(f.Data)):min((i+1)*size, len(f.Data))]
-		b.leaf[f.First+i] = part
-		b.bytes += len(part)
-		m.held += len(part)
+		b.bytes += copy(b.body[(f.First+i)*size:], part)
 		b.arrived[f.First+i] = m.now.Sub(b.began)
 		b.counted(f.First + i)
 	}
@@ -206,15 +206,18 @@ func (m *Machine) keep(b *block, f *Frame) bool {
 	return fresh
 }
 
-// full says whether another piece goes beyond what the channel or the announcer may hold.
-func (m *Machine) full(b *block, bytes int) bool {
-	if m.held+bytes > heldBytes {
+// full says whether the body, of which nothing is here, goes beyond what the channel or the announcer may hold.
+func (m *Machine) full(b *block) bool {
+	if b.body != nil {
+		return false
+	}
+	if m.held+b.Size > heldBytes {
 		return true
 	}
-	sum, owner := bytes, m.owner(b)
+	sum, owner := b.Size, m.owner(b)
 	for _, other := range m.blocks {
-		if !other.done && m.owner(other) == owner {
-			sum += other.bytes
+		if other.held > 0 && m.owner(other) == owner {
+			sum += other.held
 		}
 	}
 	return sum > announcerBytes
@@ -240,11 +243,14 @@ func (m *Machine) finish(b *block, body []byte) {
 
 // release gives back what an unfinished body holds.
 func (m *Machine) release(b *block) {
-	m.held -= b.bytes
-	if m.Memory != nil && b.bytes > 0 {
-		m.Memory.Give(b.bytes)
+	if b.held > 0 {
+		m.held -= b.held
+		if m.Memory != nil {
+			m.Memory.Give(b.held)
+		}
+		b.held, b.body = 0, nil
 	}
-	b.bytes, b.leaf, b.early = 0, nil, nil
+	b.early = nil
 	m.disband(b)
 }
 
@@ -284,24 +290,41 @@ func (b *block) cut(mode Mode, first, count int) (*Frame, bool) {
 		prove = b.tree.ProveToRoot
 	}
 	proof, ok := prove(nil, first, count)
-	if !ok || !b.have.holds(first, count) {
+	if !ok || !b.holds(first, count) {
 		return nil, false
 	}
-	f := &Frame{Kind: Piece, Ref: b.ref, Mode: mode, First: first, Count: count, Proof: proof}
-	if b.body != nil || b.Size == 0 {
-		at := first * leaves.Size(b.Size)
-		f.Data = b.body[at : at+b.tree.Leaf(first, count)]
-		return f, true
+	return &Frame{Kind: Piece, Ref: b.ref, Mode: mode, First: first, Count: count, Proof: proof, Data: b.part(first, count)}, true
+}
+
+// holds says whether some leaves are here.
+func (b *block) holds(first, count int) bool {
+	return b.have.holds(first, count) && (b.body != nil || b.Size == 0)
+}
+
+// part is where some leaves are, or will be.
+func (b *block) part(first, count int) []byte {
+	at := first * leaves.Size(b.Size)
+	return b.body[at : at+b.tree.Leaf(first, count)]
+}
+
+// parts are all leaves, nil where one is not here.
+func (b *block) parts() [][]byte {
+	all := make([][]byte, b.tree.Count())
+	for i := range all {
+		if b.holds(i, 1) {
+			all[i] = b.part(i, 1)
+		}
 	}
-	if count == 1 {
-		f.Data = b.leaf[first]
-		return f, b.leaf != nil
+	return all
+}
+
+// as is a verified piece in another mode, without targets, to be queued: it has nothing of the frame that it came in.
+func (b *block) as(mode Mode, f *Frame) *Frame {
+	g := &Frame{Kind: Piece, Ref: f.Ref, Mode: mode, First: f.First, Count: f.Count, Proof: slices.Clone(f.Proof)}
+	if b.holds(f.First, f.Count) {
+		g.Data = b.part(f.First, f.Count)
+	} else {
+		g.Data = slices.Clone(f.Data)
 	}
-	if b.leaf == nil {
-		return nil, false
-	}
-	for _, part := range b.leaf[first : first+count] {
-		f.Data = append(f.Data, part...)
-	}
-	return f, true
+	return g
 }

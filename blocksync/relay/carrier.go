@@ -41,6 +41,7 @@ type Carrier struct {
 	changed chan struct{} // 1-buffered: look whom to be connected to
 	rates   *stream.Rates // of work
 	spare   sync.Pool     // of *outgoing, for those who write
+	read    sync.Pool     // of *frameBuffer, for those who read
 
 	mu       sync.Mutex      // guards all below
 	refusals map[peer.ID]int // since there were streams

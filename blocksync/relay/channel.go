@@ -180,6 +180,7 @@ func (c *Channel) receive(from peer.ID, f *Frame) {
 
 func (c *Channel) announcement(from peer.ID, f *Frame) {
 	heard := time.Now()
+	f = f.own() // it is passed on
 	a, verdict := c.Judge(from, f.Data)
 	switch verdict {
 	case Verified:

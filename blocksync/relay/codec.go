@@ -63,7 +63,7 @@ func appendBitmap(dst []byte, b Bitmap) []byte {
 	return dst
 }
 
-// Decode decodes a frame, which keeps raw. It returns [ErrFrame] for what breaks a limit.
+// Decode decodes a frame, whose proof and data lie in raw. It returns [ErrFrame] for what breaks a limit.
 func Decode(raw []byte) (*Frame, error) {
 	if len(raw) > MaxFrame {
 		return nil, fmt.Errorf("%w: %d bytes", ErrFrame, len(raw))

@@ -76,7 +76,7 @@ func Limits() map[string]string {
 
 // Frames reads frames, and what they take of a memory of so many bytes at one time.
 func Frames(r io.Reader, memory int) func() (scope string, f *Frame, err error) {
-	in := newFrameReader(&box{Reader: r, left: memory})
+	in := newFrameReader(&box{Reader: r, left: memory}, new(sync.Pool))
 	return in.frame
 }
 

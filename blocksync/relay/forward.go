@@ -41,7 +41,7 @@ func (m *Machine) forward(s *member, b *block, f *Frame, isNew bool) {
 		default:
 			mark(b.passed, f)
 			m.stats.Forwarded++
-			m.alongRow(s, b, f.plain(), f.Mode.bits())
+			m.alongRow(s, b, b.as(Final, f), f.Mode.bits())
 		}
 	}
 	if isNew {
@@ -56,7 +56,7 @@ func (m *Machine) carry(s *member, b *block, f *Frame) {
 	case f.Mode == IntoOrg && m.Hidden:
 		m.shareOut(s, b, f)
 	case f.Mode == Final && s.Hidden && s.Org == m.Org && !b.announcedBy(s.ID): // it relays it, and sends it to the hidden ones itself
-		m.lodge(b, f.plain(), m.guests(b, s, false))
+		m.lodge(b, b.as(Final, f), m.guests(b, s, false))
 	default:
 		m.shelter(b, f, s)
 	}
@@ -76,24 +76,12 @@ func mark(set Bitmap, f *Frame) {
 	}
 }
 
-// plain is a piece as final.
-func (f *Frame) plain() *Frame {
-	return &Frame{Kind: Piece, Ref: f.Ref, First: f.First, Count: f.Count, Proof: f.Proof, Data: f.Data}
-}
-
-// as is a piece in another mode, without targets.
-func (f *Frame) as(mode Mode) *Frame {
-	g := f.plain()
-	g.Mode = mode
-	return g
-}
-
 // spread is the relay's part: a piece goes to every visible member but those who announced it. Members that we see but
 // cannot reach are left to one of those that we can; in large networks, most are left to another.
 func (m *Machine) spread(s *member, b *block, f *Frame) {
 	mark(b.passed, f)
 	m.stats.Forwarded++
-	plain := f.plain()
+	plain := b.as(Final, f)
 	if m.inRows {
 		m.spreadOverRows(s, b, plain)
 		return
@@ -158,7 +146,7 @@ func (m *Machine) spreadByRows(s *member, b *block, plain *Frame) {
 // pass sends a piece to some members.
 func (m *Machine) pass(b *block, f *Frame, mode Mode, to func(*member) bool) {
 	m.stats.Forwarded++
-	plain := &Frame{Kind: Piece, Ref: f.Ref, Mode: mode, First: f.First, Count: f.Count, Proof: f.Proof, Data: f.Data}
+	plain := b.as(mode, f)
 	for t := range m.around {
 		if t.Connected && to(t) {
 			m.send(t, b, plain, f.Mode == Targeted)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -89,6 +90,13 @@ type Frame struct {
 	Targets      []Short
 	Proof        []byte
 	Data         []byte
+}
+
+// own is a copy of the frame that has nothing in common with what it was decoded from.
+func (f *Frame) own() *Frame {
+	g := *f
+	g.Proof, g.Data = slices.Clone(f.Proof), slices.Clone(f.Data)
+	return &g
 }
 
 // Size is about how many bytes the frame takes on the wire.

@@ -86,11 +86,11 @@ func (m *Machine) lodge(b *block, plain *Frame, guests []*member) (lodged map[st
 		if housed {
 			if k := turn % (n + 1); k < n {
 				lodged[guests[k].Org] = true
-				m.send(guests[k], b, plain.as(IntoOrg), false)
+				m.send(guests[k], b, b.as(IntoOrg, plain), false)
 			}
 		} else {
 			head := guests[turn%n]
-			m.send(head, b, plain.over(head, guests[:n]), false)
+			m.send(head, b, b.over(plain, head, guests[:n]), false)
 		}
 		guests = guests[n:]
 	}
@@ -98,8 +98,8 @@ func (m *Machine) lodge(b *block, plain *Frame, guests []*member) (lodged map[st
 }
 
 // over is a piece for one of some members that is to pass it on to the others.
-func (f *Frame) over(head *member, some []*member) *Frame {
-	g := f.plain()
+func (b *block) over(f *Frame, head *member, some []*member) *Frame {
+	g := b.as(Final, f)
 	for _, t := range some {
 		if t != head {
 			g.Targets = append(g.Targets, t.short)
@@ -130,7 +130,7 @@ func (m *Machine) shelter(b *block, f *Frame, from *member) {
 func (m *Machine) house(b *block, f *Frame, from *member) {
 	to := m.freest(b, func(s *member) bool { return s != from && !b.announcedBy(s.ID) })
 	if to != nil {
-		m.send(to, b, f.as(WithinOrg), false)
+		m.send(to, b, b.as(WithinOrg, f), false)
 	}
 }
 

@@ -17,7 +17,6 @@ import (
 
 	"github.com/weft-p2p/weft/blocksync/relay"
 	"github.com/weft-p2p/weft/internal/fair"
-	"github.com/weft-p2p/weft/internal/leaves"
 	"github.com/weft-p2p/weft/internal/relaysim"
 	"github.com/weft-p2p/weft/internal/stream"
 )
@@ -190,48 +189,36 @@ func TestHonestWorkIsFarFromTheLimit(t *testing.T) {
 	}
 }
 
-// unfinished fills a machine with bodies that announcers leave unfinished, piece by piece, until it takes no more of a number.
-// It returns the bytes that were taken.
-func (p *player) unfinished(b *blockOf, upTo int) (taken int) {
-	piece := leaves.Size(b.Size)
-	for i := 0; i < b.tree.Count()-1 && taken+piece <= upTo; i++ {
-		before := p.Stats().Overflow
-		p.Receive(p.now, b.From, b.piece(relay.Final, i, 1))
-		if p.Stats().Overflow > before {
-			return taken
-		}
-		taken += piece
-	}
-	return taken
-}
-
-// TestUnfinishedBodiesAtTheLimit: an announcer's and a channel's share are filled to the last byte, and not one leaf further.
+// TestUnfinishedBodiesAtTheLimit: an announcer's and a channel's share are filled to the last byte, and not one further.
 func TestUnfinishedBodiesAtTheLimit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it costs seconds, and many under the race detector")
 	}
-	const leaf, size = 8 << 10, 64<<20 + 8<<10
 	var members []relay.Member
 	for _, id := range []peer.ID{"a", "a2", "b", "c"} {
 		members = append(members, relay.Member{ID: id, Identity: strings.TrimSuffix(string(id), "2"), Org: string(id[0]), Connected: true})
 	}
 	p := play(t, members...)
-	body := newBlock(1, size, "a")
-	block := func(number uint64, by peer.ID) *blockOf {
-		b := *body
+	half, more := newBlock(1, relay.AnnouncerBytes/2, "a"), newBlock(1, relay.AnnouncerBytes/2+1, "a")
+	begun := func(of *blockOf, number uint64, by peer.ID) bool {
+		b, before := *of, p.Stats().Overflow
 		b.Number, b.From, b.Org = number, by, string(by[0])
 		require.True(t, p.Announced(p.now, b.Announcement))
-		return &b
+		p.Receive(p.now, by, b.piece(relay.Final, 0, 1))
+		p.Receive(p.now, by, b.piece(relay.Final, 1, 1))
+		return p.Stats().Overflow == before
 	}
-	require.Equal(t, size-leaf, p.unfinished(block(1, "a"), size))
-	require.Equal(t, relay.AnnouncerBytes-(size-leaf), p.unfinished(block(2, "a"), size), "announcerBytes, and not a leaf past it")
-	require.Zero(t, p.unfinished(block(3, "a2"), size), "another host key of the identity")
-	require.Equal(t, size-leaf, p.unfinished(block(4, "b"), size))
-	require.Equal(t, relay.HeldBytes-relay.AnnouncerBytes-(size-leaf), p.unfinished(block(5, "b"), size))
-	require.Zero(t, p.unfinished(block(6, "c"), size), "heldBytes, and not a leaf past it")
+	require.True(t, begun(half, 1, "a"))
+	require.False(t, begun(more, 2, "a"), "one byte past announcerBytes")
+	require.True(t, begun(half, 3, "a"))
+	require.False(t, begun(half, 4, "a2"), "another host key of the identity")
+	require.True(t, begun(half, 5, "b"))
+	require.False(t, begun(more, 6, "c"), "one byte past heldBytes")
+	require.True(t, begun(half, 7, "b"))
+	require.False(t, begun(newBlock(8, 2<<10, "c"), 8, "c"))
 
-	p.Refute(p.now, block(1, "a").Announcement)
-	require.Equal(t, size-leaf, p.unfinished(block(6, "c"), size), "what is given up makes room")
+	p.Refute(p.now, half.Announcement)
+	require.True(t, begun(half, 9, "c"), "what is given up makes room")
 }
 
 // TestParkedPiecesAtTheLimit: an identity fills a quarter of what may be parked, its organization half, and not one piece more.

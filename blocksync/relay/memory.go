@@ -45,16 +45,7 @@ func (a *account) Give(bytes int) {
 	}
 }
 
-// take takes memory for the leaves of a piece that are not here yet.
-func (m *Machine) take(b *block, f *Frame) bool {
-	if m.Memory == nil {
-		return true
-	}
-	bytes := 0
-	for i := range f.Count {
-		if !b.have.Has(f.First + i) {
-			bytes += b.tree.Leaf(f.First+i, 1)
-		}
-	}
-	return bytes == 0 || m.Memory.Take(bytes)
+// take takes memory for a body before the first piece of it is kept.
+func (m *Machine) take(b *block) bool {
+	return b.body != nil || m.Memory == nil || b.Size == 0 || m.Memory.Take(b.Size)
 }

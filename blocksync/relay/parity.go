@@ -3,7 +3,6 @@
 package relay
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -74,7 +73,6 @@ func (m *Machine) openGuard(b *block, a Announcement) *block {
 		g.done, g.doneAt = true, m.now
 		return g
 	}
-	g.leaf = make([][]byte, g.tree.Count())
 	for i := range b.tree.Count() {
 		if b.have.Has(i) {
 			g.tally.Add(i)
@@ -168,7 +166,7 @@ func (m *Machine) progress(b *block) {
 		b = b.body0
 		b.lastNew = m.now
 	case b.missing == 0:
-		m.finish(b, bytes.Join(b.leaf, nil))
+		m.finish(b, b.body)
 		return
 	}
 	if i := slices.IndexFunc(b.guards, func(g *block) bool { return !g.lie && g.tally != nil && g.tally.Enough() }); i >= 0 {

@@ -230,9 +230,8 @@ func TestMemoryOfParity(t *testing.T) {
 		memory  int
 		rebuilt int
 	}{
-		"enough":                         {200_000 + 3<<10, 1},
-		"not to compute it":              {200_000, 0},
-		"not for the parity":             {100_000 - 3<<10, 0},
+		"enough":                         {200_000 + 10<<10, 1},
+		"not to compute it":              {200_000 + 10<<10 - 1, 0},
 		"committed while it is computed": {1 << 20, 0},
 		"whole while it is computed":     {1 << 20, 0},
 		"refuted while it is computed":   {1 << 20, 0},
@@ -241,7 +240,7 @@ func TestMemoryOfParity(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p, memory := almost(t, s), &purse{c.memory}
 			used := 1<<20 - p.Memory.(*purse).left
-			require.Equal(t, 100_000-(2<<10+100_000%(1<<10))+2<<10, used)
+			require.Equal(t, 100_000+10<<10, used)
 			memory.left -= used
 			p.Memory = memory
 			p.Receive(p.now, "b", s.extra(relay.Final, 2, 1))

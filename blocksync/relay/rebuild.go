@@ -49,7 +49,7 @@ func (m *Machine) reckon(b, g *block) {
 	m.held += b.Size
 	b.rebuild.running = true
 	m.effects.Rebuild = append(m.effects.Rebuild, Rebuild{
-		of: b.ref, by: g.ref, root: b.Root, size: b.Size, code: g.code, body: slices.Clone(b.leaf), parity: slices.Clone(g.leaf),
+		of: b.ref, by: g.ref, root: b.Root, size: b.Size, code: g.code, body: b.parts(), parity: g.parts(),
 	})
 }
 

@@ -22,8 +22,8 @@ type parkedPiece struct {
 	asked time.Time // when its sender was asked for the announcement
 }
 
-// Receive takes a frame of a member. Announcements are not for it: the caller verifies them and says Announced. What comes
-// from who is no member is dropped.
+// Receive takes a frame of a member, whose proof and data are the caller's again when it returns. Announcements are not for it:
+// the caller verifies them and says Announced. What comes from who is no member is dropped.
 func (m *Machine) Receive(now time.Time, from peer.ID, f *Frame) {
 	m.now, m.came = now, now
 	s := m.members[from]
@@ -96,7 +96,7 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 			return
 		}
 	}
-	if !b.done && m.full(b, len(f.Data)) {
+	if !b.done && m.full(b) {
 		m.dropped(DropFull, 1)
 		b.crowded = true
 		return
@@ -109,7 +109,7 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 		m.forgery(s)
 		return
 	}
-	if !b.done && !m.take(b, f) {
+	if !b.done && !m.take(b) {
 		m.dropped(DropMemory, 1)
 		b.crowded = true
 		return
@@ -152,7 +152,7 @@ func (m *Machine) park(s *member, f *Frame) {
 	}
 	m.stats.Parked++
 	m.parking.Add(s.owner(), parkedSize(f))
-	m.parked = append(m.parked, parkedPiece{from: s.ID, frame: f, since: m.now, owner: s.owner()})
+	m.parked = append(m.parked, parkedPiece{from: s.ID, frame: f.own(), since: m.now, owner: s.owner()})
 }
 
 // parkedSize is what a parked piece takes, in bytes: many small ones cost more than they weigh.
@@ -209,7 +209,7 @@ func (m *Machine) wait(s *member, b *block, f *Frame) {
 		m.dropped(DropFull, 1)
 		return
 	}
-	b.early = append(b.early, parkedPiece{from: s.ID, frame: f, since: m.now})
+	b.early = append(b.early, parkedPiece{from: s.ID, frame: f.own(), since: m.now})
 	if m.now.Sub(b.crownAt) > m.rtt() {
 		b.crownAt = m.now
 		m.tell(s, &Frame{Kind: Want, Ref: b.ref})

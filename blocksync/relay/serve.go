@@ -57,8 +57,8 @@ func (c *Carrier) serve(ctx context.Context, s *stream.Stream) error {
 	}
 	flow, closed := c.flow(from)
 	defer closed()
-	r := newFrameReader(inlet{counted{raw, flow}, s.Reserve})
-	defer func() { r.release() }()
+	r := newFrameReader(inlet{counted{raw, flow}, s.Reserve}, &c.read)
+	defer r.done()
 	owner := c.Accounts.Owner(from)
 	for {
 		scope, f, err := r.frame()

@@ -31,6 +31,9 @@ const (
 	// longer goes past it. writeBuffer is what one that writes has for that time. What is in it has left the queues and cannot be
 	// taken back, so that it is not large either.
 	readBuffer, writeBuffer = 1 << 10, 16 << 10
+	// bufferedFrame is the longest frame that is read into a buffer that is used again, in bytes: a piece of pieceNear bytes, with
+	// its proof and some targets.
+	bufferedFrame = 40 << 10
 	// longFrame is the longest frame that is no announcement, in bytes: a piece with all of its data, proof and targets.
 	longFrame = 96 << 10
 	// writeTime is how long the other end may take nothing before the stream is cut, up to twice as long: the deadline is not
@@ -129,13 +132,18 @@ func (o *outgoing) raw() error {
 	return err
 }
 
-// frameReader reads them.
+// frameReader reads them. While it waits for a frame it holds no memory for one.
 type frameReader struct {
 	*bufio.Reader
 	from    incoming
 	bound   []string
+	spare   *sync.Pool // of *frameBuffer
+	buffer  *frameBuffer
 	release func() // gives back what a long frame took
 }
+
+// frameBuffer is what frames are read into that are neither short nor long: most bytes of big blocks come in such ones.
+type frameBuffer [bufferedFrame]byte
 
 // incoming is what a frameReader needs of a stream.
 type incoming interface {
@@ -145,12 +153,13 @@ type incoming interface {
 	Reserve(bytes int) (release func(), err error)
 }
 
-func newFrameReader(r incoming) *frameReader {
-	return &frameReader{Reader: bufio.NewReaderSize(r, readBuffer), from: r, release: func() {}}
+// newFrameReader makes a reader that takes its buffers from spare.
+func newFrameReader(r incoming, spare *sync.Pool) *frameReader {
+	return &frameReader{Reader: bufio.NewReaderSize(r, readBuffer), from: r, spare: spare, release: func() {}}
 }
 
-// frame reads the next frame and the channel that it is for; what it read before is not needed any more. It returns [ErrFrame]
-// or [stream.ErrTooLarge] for what no honest peer writes.
+// frame reads the next frame and the channel that it is for. Proof and data of the one before are gone then: their memory is used
+// again. It returns [ErrFrame] or [stream.ErrTooLarge] for what no honest peer writes.
 func (r *frameReader) frame() (scope string, f *Frame, err error) {
 	for {
 		raw, err := r.raw()
@@ -184,8 +193,7 @@ func (r *frameReader) open(raw []byte) (string, *Frame, error) {
 
 // raw reads what has a length before it. It may be long in coming, but what has begun has to come.
 func (r *frameReader) raw() ([]byte, error) {
-	r.release()
-	r.release = func() {}
+	r.done()
 	if _, err := r.Peek(1); err != nil {
 		return nil, err
 	}
@@ -204,7 +212,7 @@ func (r *frameReader) raw() ([]byte, error) {
 			return nil, err
 		}
 	}
-	raw := make([]byte, size)
+	raw := r.room(size)
 	if _, err := io.ReadFull(r, raw); err != nil {
 		return nil, err
 	}
@@ -212,6 +220,27 @@ func (r *frameReader) raw() ([]byte, error) {
 		err = r.from.SetReadDeadline(time.Time{})
 	}
 	return raw, err
+}
+
+// room is memory for a frame.
+func (r *frameReader) room(size int) []byte {
+	if size <= readBuffer || size > bufferedFrame {
+		return make([]byte, size)
+	}
+	if r.buffer, _ = r.spare.Get().(*frameBuffer); r.buffer == nil {
+		r.buffer = new(frameBuffer)
+	}
+	return r.buffer[:size]
+}
+
+// done gives back what the last frame took.
+func (r *frameReader) done() {
+	r.release()
+	r.release = func() {}
+	if r.buffer != nil {
+		r.spare.Put(r.buffer)
+		r.buffer = nil
+	}
 }
 
 // size reads the length of what follows; hurried says that it has set the deadline.
