@@ -61,7 +61,7 @@ func (t *Tree) Verify(first, count int, data, proof []byte) error {
 	if t.Leaf(first, count) != len(data) || len(proof)%HashSize != 0 || len(proof) > MaxProof {
 		return fmt.Errorf("%w: %d bytes and a proof of %d for leaves %d to %d", ErrForged, len(data), len(proof), first, first+count-1)
 	}
-	c := climb{tree: t, lo: first, hi: first + count - 1, proof: proof}
+	c := climb{tree: t, lo: first, hi: first + count - 1, proof: proof, learnt: make([]run, 0, height(t.count)+1)}
 	size := Size(t.body)
 	c.row = make([]hash, count, count+2)
 	for i := range c.row {
@@ -79,14 +79,11 @@ type climb struct {
 	row    []hash // of the nodes lo..hi
 	top    [sha256.Size]byte
 	proof  []byte
-	learnt []learnt
+	learnt []run
 }
 
-// learnt is a hash that is known if the climb succeeds.
-type learnt struct {
-	level, i int
-	hash     hash
-}
+// run is a run of hashes that are known if the climb succeeds. They are in their places already.
+type run struct{ level, lo, n int }
 
 func (c *climb) run() error {
 	t := c.tree
@@ -172,15 +169,21 @@ func (c *climb) up() {
 	c.row, c.lo, c.hi = c.row[:n], c.lo>>1, c.hi>>1
 }
 
+// keep puts a row in its place, but for what is known.
 func (c *climb) keep(lo int, row []hash) {
 	for i, h := range row {
-		c.learnt = append(c.learnt, learnt{c.level, lo + i, h})
+		if !c.tree.knows(c.level, lo+i) {
+			*c.tree.at(c.level, lo+i) = h
+		}
 	}
+	c.learnt = append(c.learnt, run{c.level, lo, len(row)})
 }
 
 // learn makes known what the climb has proved.
 func (c *climb) learn() {
 	for _, l := range c.learnt {
-		c.tree.set(l.level, l.i, l.hash)
+		for i := range l.n {
+			c.tree.known[c.tree.start[l.level]+l.lo+i] = true
+		}
 	}
 }
