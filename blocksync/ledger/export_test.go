@@ -3,6 +3,9 @@
 package ledger
 
 // SegmentFile is the seam through which tests make a disk fail.
+// WriteBuffer is what small parts of a frame are put together in.
+const WriteBuffer = writeBuffer
+
 type SegmentFile = segmentFile
 
 // HeaderSize of a frame, for tests that place damage.

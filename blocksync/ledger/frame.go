@@ -6,9 +6,6 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"io"
-
-	"github.com/hyperledger/fabric-protos-go-apiv2/common"
-	"google.golang.org/protobuf/proto"
 )
 
 // MaxBlock is the size of the largest marshalled block that is stored, in bytes: above Fabric's default limit for gRPC
@@ -35,21 +32,6 @@ type header struct {
 	position uint32 // of the block within its Append: the blocks before number-position were durable before this write
 	length   uint32 // of the marshalled block
 	crc      uint32 // CRC-32C of number, position, length and the marshalled block
-}
-
-// appendFrame appends the frame of a block to buf, which must be empty.
-func (m mark) appendFrame(buf []byte, b *common.Block, position int) ([]byte, error) {
-	buf = append(buf, make([]byte, headerSize)...)
-	buf, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(buf, b)
-	if err != nil {
-		return buf, err
-	}
-	copy(buf, m[:])
-	binary.LittleEndian.PutUint64(buf[atNumber:], b.GetHeader().GetNumber())
-	binary.LittleEndian.PutUint32(buf[atPosition:], uint32(position))
-	binary.LittleEndian.PutUint32(buf[atLength:], uint32(len(buf)-headerSize))
-	binary.LittleEndian.PutUint32(buf[atCRC:], checksum(buf))
-	return buf, nil
 }
 
 // header decodes a frame header; false when the bytes cannot open a frame of this ledger.

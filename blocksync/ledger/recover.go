@@ -24,7 +24,7 @@ func (l *Ledger) recover(o Options) error {
 		return err
 	}
 	l.mark = id.mark
-	l.writer = writer{dir: l.dir, mark: id.mark, limit: o.SegmentSize, open: o.open}
+	l.writer = writer{dir: l.dir, frame: frameWriter{mark: id.mark}, limit: o.SegmentSize, open: o.open}
 	claimed, err := l.openIndex(segments)
 	if err != nil {
 		return err

@@ -14,11 +14,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 )
 
-const (
-	segmentSuffix = ".blocks"
-	// keepBuffer bounds the marshalling buffer that is kept between appends.
-	keepBuffer = 8 << 20
-)
+const segmentSuffix = ".blocks"
 
 // segmentPath is the file whose first block has the given number.
 func segmentPath(dir string, first uint64) string {
@@ -66,7 +62,6 @@ func openSegment(path string, flag int) (segmentFile, error) {
 // writer appends frames to the newest segment. It belongs to the appender.
 type writer struct {
 	dir   string
-	mark  mark
 	limit int64
 	open  func(path string, flag int) (segmentFile, error)
 
@@ -76,7 +71,7 @@ type writer struct {
 	at    int64  // where the next frame goes
 	full  bool   // the next segment is due: an attempt that failed may have left its file behind
 	torn  bool   // bytes behind end could not be taken back
-	buf   []byte
+	frame frameWriter
 }
 
 // prepare makes the file end where the durable frames end, and starts the next segment when size more bytes would
@@ -111,18 +106,12 @@ func (w *writer) roll(next uint64) error {
 
 // write puts one block behind what was written, without making it durable.
 func (w *writer) write(b *common.Block, position int) (location, error) {
-	var err error
-	if w.buf, err = w.mark.appendFrame(w.buf[:0], b, position); err != nil {
-		return location{}, fmt.Errorf("marshal: %w", err)
-	}
-	loc := location{segment: w.first, offset: w.at, length: uint32(len(w.buf) - headerSize)}
-	if _, err := w.file.WriteAt(w.buf, w.at); err != nil {
+	length, err := w.frame.write(w.file, w.at, b, position)
+	if err != nil {
 		return location{}, err
 	}
-	w.at += int64(len(w.buf))
-	if cap(w.buf) > keepBuffer {
-		w.buf = nil
-	}
+	loc := location{segment: w.first, offset: w.at, length: length}
+	w.at = loc.end()
 	return loc, nil
 }
 
