@@ -184,7 +184,7 @@ func (n *Node) start() error {
 	n.cancel = cancel
 	g, ctx := errgroup.WithContext(ctx)
 	push := topics.PushServer{Host: n.host, Accounts: n.accounts, Allow: n.allows, Speaks: n.speaks, Judge: n.judgePushed, Log: n.logger("topics")}
-	ranges := blocksync.Server{Host: n.host, Accounts: n.accounts, Speaks: n.speaks, Busy: n.carrier.Busy, Channel: n.readable, Log: n.logger("blocksync")}
+	ranges := blocksync.Server{Host: n.host, Accounts: n.accounts, Speaks: n.speaks, Room: n.carrier.Room, Channel: n.readable, Log: n.logger("blocksync")}
 	for _, run := range []func(context.Context) error{n.auth.Run, n.keeper.Run, push.Run, ranges.Run, n.carrier.Run, n.org.run, n.keepIdentity, n.rememberMembers} {
 		g.Go(func() error { return run(ctx) })
 	}

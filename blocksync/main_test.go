@@ -142,7 +142,7 @@ type node struct {
 	ledger *memory
 	stop   func() error // what Sync's Run returned
 	reader func(peer.ID) bool
-	busy   atomic.Bool // new blocks leave its host
+	room   atomic.Int64 // that new blocks leave to answers, in bytes a second; 0: all
 }
 
 // node makes a node that has the chain's first blocks; change changes its configuration.
@@ -159,7 +159,7 @@ func (n *net) node(t *testing.T, height int, change ...func(*blocksync.Config)) 
 	nd.Sync, err = blocksync.New(c)
 	require.NoError(t, err)
 	server := &blocksync.Server{
-		Host: nd.Host, Speaks: func(peer.ID) bool { return true }, Busy: nd.busy.Load, Log: c.Log,
+		Host: nd.Host, Speaks: func(peer.ID) bool { return true }, Room: nd.left, Log: c.Log,
 		Channel: func(name string, reader peer.ID) *blocksync.Sync {
 			if name != scope || !nd.reader(reader) {
 				return nil

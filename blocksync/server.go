@@ -53,9 +53,9 @@ type Server struct {
 	Channel func(scope string, reader peer.ID) *Sync
 	// Speaks says whether a peer is authenticated at all.
 	Speaks func(peer.ID) bool
-	// Busy, if set, says whether new blocks leave over the uplink that answers share with them: then these go on slowly. It
-	// must not wait.
-	Busy func() bool
+	// Room, if set, says how many bytes a second all answers together may send, +Inf for as many as there are: less while new
+	// blocks leave over the uplink that they share with them. It must not wait.
+	Room func() float64
 	// Accounts are those of the host's other servers; nil: every peer counts for itself.
 	Accounts *stream.Accounts
 	Log      *slog.Logger

@@ -4,20 +4,21 @@ package blocksync
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
-// While new blocks are relayed, all answers of a host together send yieldBytes every yieldFor: 410 KB/s. So little that new
-// blocks have most of a link of 10 Mbit/s, and enough that six readers at a time are not cut off (minRate). What has been handed
-// to a stream cannot be taken back, so that answers are written in parts of yieldBytes at any time.
-const yieldBytes, yieldFor = 16 << 10, 40 * time.Millisecond
+// yieldBytes is in what parts answers are written: what has been handed to a stream cannot be taken back. While there is not
+// room for all, a part goes out as often as there is room for it.
+const yieldBytes = 16 << 10
 
 // yield waits a little while something more urgent has the uplink. Its error is ctx's.
 type yield func(ctx context.Context) error
 
-// yield lets new blocks go before catch-up. While these are relayed, answers take turns, in which each waits for yieldFor.
+// yield lets new blocks go before catch-up. While these are relayed, answers take turns, in which each waits until there is room
+// for what it sends.
 func (s *Server) yield(ctx context.Context) error {
-	if s.Busy == nil || !s.Busy() {
+	if math.IsInf(s.room(), 1) {
 		return nil
 	}
 	select {
@@ -26,10 +27,7 @@ func (s *Server) yield(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer func() { <-s.yields }()
-	if !s.Busy() {
-		return nil
-	}
-	timer := time.NewTimer(yieldFor)
+	timer := time.NewTimer(time.Duration(yieldBytes / s.room() * float64(time.Second)))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -37,4 +35,11 @@ func (s *Server) yield(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+func (s *Server) room() float64 {
+	if s.Room == nil {
+		return math.Inf(1)
+	}
+	return s.Room()
 }

@@ -3,6 +3,7 @@
 package blocksync_test
 
 import (
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -12,19 +13,29 @@ import (
 	"github.com/weft-p2p/weft/blocksync/pb"
 )
 
-// TestAnswersYield: while new blocks leave a host, its answers together go on at a slow pace, each in its turn; none is starved,
-// and they are as fast as ever when the new blocks are through.
+// left is the room that new blocks leave to answers.
+func (nd *node) left() float64 {
+	if room := nd.room.Load(); room > 0 {
+		return float64(room)
+	}
+	return math.Inf(1)
+}
+
+// TestAnswersYield: while new blocks leave a host, its answers together are as fast as there is room, each in its turn; none is
+// starved, and they are as fast as ever when the new blocks are through.
 func TestAnswersYield(t *testing.T) {
-	const blocks, each = 20, 40 * time.Millisecond
+	const blocks, part, each = 20, 16 << 10, 40 * time.Millisecond
 	for name, c := range map[string]struct {
 		busy         time.Duration
+		room         int64 // parts in each
 		readers      int
 		least, limit time.Duration
 	}{
-		"nothing new":             {0, 3, 0, 300 * time.Millisecond},
-		"new blocks":              {time.Hour, 1, blocks * each, blocks*each + 200*time.Millisecond},
-		"new blocks, two readers": {time.Hour, 2, (2*blocks - 2) * each, 2*blocks*each + 200*time.Millisecond},
-		"new blocks for a while":  {10 * each, 2, 10 * each, 10*each + 300*time.Millisecond},
+		"nothing new":             {0, 1, 3, 0, 300 * time.Millisecond},
+		"new blocks":              {time.Hour, 1, 1, blocks * each, blocks*each + 200*time.Millisecond},
+		"new blocks, two readers": {time.Hour, 1, 2, (2*blocks - 2) * each, 2*blocks*each + 200*time.Millisecond},
+		"new blocks, a fast link": {time.Hour, 4, 1, blocks * each / 4, blocks*each/4 + 200*time.Millisecond},
+		"new blocks for a while":  {10 * each, 1, 2, 10 * each, 10*each + 300*time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, n *net) {
@@ -36,8 +47,10 @@ func TestAnswersYield(t *testing.T) {
 					connect(t, reader, server)
 					readers = append(readers, reader)
 				}
-				server.busy.Store(c.busy > 0)
-				time.AfterFunc(c.busy, func() { server.busy.Store(false) })
+				if c.busy > 0 {
+					server.room.Store(c.room * part * int64(time.Second/each))
+				}
+				time.AfterFunc(c.busy, func() { server.room.Store(0) })
 				start := time.Now()
 				var group sync.WaitGroup
 				for _, reader := range readers {

@@ -37,7 +37,6 @@ type CarrierConfig struct {
 //	channels <------------- readers of peers' streams <----- peer
 type Carrier struct {
 	CarrierConfig
-	busy    busy
 	changed chan struct{} // 1-buffered: look whom to be connected to
 	rates   *stream.Rates // of work
 	spare   sync.Pool     // of *outgoing, for those who write

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -243,20 +244,26 @@ func TestAnnouncementsComeBeforePieces(t *testing.T) {
 	})
 }
 
-// TestBusyWhileBlocksLeave: a host says that its uplink is taken while it sends pieces, and for a quarter of a second after.
-func TestBusyWhileBlocksLeave(t *testing.T) {
+// TestRoomWhileBlocksLeave: a host says that there is little room on its uplink while it sends pieces, and for a quarter of a second
+// after; and half of the rate at which blocks leave it or come, once it has seen some. All of the link's 12.5 MB/s is free at other times.
+func TestRoomWhileBlocksLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMesh(t, 3, simtest.Link{Latency: 10 * time.Millisecond, BitsPerSecond: 100e6})
-		relays := m.nodes[1].carrier
-		require.False(t, relays.Busy())
+		m := newMesh(t, 6, simtest.Link{Latency: 10 * time.Millisecond, BitsPerSecond: 100e6})
+		source, relays := m.nodes[0].carrier, m.nodes[1].carrier
+		free := func() bool { return math.IsInf(source.Room(), 1) && math.IsInf(relays.Room(), 1) }
+		require.True(t, free())
 		m.publish(0, 0, 1_000_000)
-		require.True(t, m.nodes[0].carrier.Busy())
-		time.Sleep(150 * time.Millisecond)
-		require.True(t, relays.Busy())
-		time.Sleep(500 * time.Millisecond)
-		require.NotNil(t, m.nodes[2].body(0))
-		require.False(t, m.nodes[0].carrier.Busy())
-		require.False(t, relays.Busy())
+		require.Equal(t, 410e3, source.Room())
+		for number := range uint64(3) {
+			time.Sleep(time.Second)
+			require.NotNil(t, m.nodes[2].body(number))
+			require.True(t, free())
+			m.publish(0, number+1, 1_000_000)
+		}
+		time.Sleep(50 * time.Millisecond)
+		t.Logf("room: source %.0f, relay %.0f bytes/s", source.Room(), relays.Room())
+		require.InDelta(t, 6e6, source.Room(), 1.5e6)
+		require.InDelta(t, 6e6, relays.Room(), 1.5e6)
 	})
 }
 

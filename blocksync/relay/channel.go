@@ -214,9 +214,6 @@ func (c *Channel) do(event func(*Machine, time.Time)) {
 	now := time.Now()
 	event(c.machine, now)
 	e := c.machine.Take()
-	if e.Pieces {
-		c.Carrier.busy.note(now)
-	}
 	c.done = append(c.done, e.Complete...)
 	c.lost = append(c.lost, e.GiveUp...)
 	c.ours = append(c.ours, e.Announce...)

@@ -64,6 +64,9 @@ func (c *course) hop(usual time.Duration) time.Duration {
 // pace is how fast bodies have come lately. The zero value has seen none.
 type pace struct {
 	rates []float64 // bytes per second, the oldest first
+	// rate is what a quarter of the bodies came at, or faster: the best of all may be a burst, others had a slow source. 0 if there
+	// was none.
+	rate float64
 }
 
 func (p *pace) add(rate float64) {
@@ -71,16 +74,8 @@ func (p *pace) add(rate float64) {
 		p.rates = slices.Delete(p.rates, 0, 1)
 	}
 	p.rates = append(p.rates, rate)
-}
-
-// rate is what a quarter of the bodies came at, or faster: the best of all may be a burst, others had a slow source. 0 if there
-// was none.
-func (p *pace) rate() float64 {
-	if len(p.rates) == 0 {
-		return 0
-	}
 	sorted := slices.Sorted(slices.Values(p.rates))
-	return sorted[len(sorted)*3/4]
+	p.rate = sorted[len(sorted)*3/4]
 }
 
 // distance adds to a complete body how long it took, and how long it could have: never longer than it did.
@@ -90,7 +85,7 @@ func (m *Machine) distance(b *block, c *Complete) {
 		m.pace.add(rest / took.Seconds())
 	}
 	c.Took, c.Floor = m.now.Sub(b.course.start()), hop
-	if rate := m.pace.rate(); rate > 0 {
+	if rate := m.pace.rate; rate > 0 {
 		c.Floor += time.Duration(min(rest/rate*float64(time.Second), float64(c.Took-hop)))
 	}
 }

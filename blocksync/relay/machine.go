@@ -114,7 +114,9 @@ type Machine struct {
 	near    bool          // half of the members are within nearRTT
 	hop     time.Duration // the usual way between two members
 	came    time.Time     // when the piece in hand did: it may have been parked
-	pace    pace
+	pace    pace          // of bodies that have come
+	supply  pace          // of those that we are the source of
+	queued  time.Time     // when a piece was, last
 	most    time.Duration // the round trip to nine members in ten
 	sight   sight
 	effects Effects

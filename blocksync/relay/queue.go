@@ -96,7 +96,10 @@ func (m *Machine) send(s *member, b *block, f *Frame, repair bool) {
 		s.fresh = append(s.fresh, item{f, b})
 	}
 	s.bytes += f.Size()
-	m.effects.Pieces = true
+	if b.source != nil {
+		b.queued += f.Size()
+	}
+	m.queued, m.effects.Pieces = m.now, true
 	m.wake(s)
 }
 

@@ -31,6 +31,7 @@ func (m *Machine) reported(s *member, b *block, f *Frame) {
 	if len(f.Have) == len(b.have) {
 		b.lacks[s] = f.Have
 	}
+	m.supplied(b)
 }
 
 // judge scores the relays of a block: when everybody has reported, or after a while. It does so once.

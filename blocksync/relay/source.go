@@ -16,6 +16,7 @@ type source struct {
 	of        []int32 // piece of each leaf
 	assigned  map[*member]int
 	sent      map[*member]int          // of those
+	queued    int                      // bytes
 	supplied  int                      // relays that were sent all of theirs
 	most      time.Time                // since when most are
 	complain  map[*member]map[int]bool // pieces that more than a third complained about in time, by their first relay
