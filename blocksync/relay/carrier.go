@@ -84,7 +84,12 @@ func (c *Carrier) keep(ctx context.Context, writers *sync.WaitGroup) {
 	defer ticker.Stop()
 	for {
 		for _, n := range c.meet() {
-			writers.Go(func() { c.attend(ctx, n) })
+			ctx, stop := context.WithCancel(ctx)
+			n.stop = stop
+			writers.Go(func() {
+				defer stop()
+				c.attend(ctx, n)
+			})
 		}
 		select {
 		case <-ctx.Done():
@@ -109,7 +114,7 @@ func (c *Carrier) meet() (fresh []*neighbour) {
 	defer c.mu.Unlock()
 	for id := range wanted {
 		if c.peers[id] == nil && c.Host.Network().Connectedness(id) == network.Connected {
-			n := newNeighbour(id)
+			n := &neighbour{id: id}
 			c.peers[id] = n
 			fresh = append(fresh, n)
 		}
@@ -133,7 +138,6 @@ func (c *Carrier) attend(ctx context.Context, n *neighbour) {
 		defer timer.Stop()
 		select {
 		case <-timer.C:
-		case <-n.stopped:
 		case <-ctx.Done():
 		}
 	}

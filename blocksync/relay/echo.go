@@ -12,20 +12,17 @@ import (
 // then on. Many connect while a network forms, so that the first measurements are of busy machines.
 const echoFirst, echoEvery = 10 * time.Second, 5 * time.Minute
 
-// measure measures the round trip to the peer now and then, until ctx ends or the peer is not wanted any more.
-func (n *neighbour) measure(ctx context.Context, c *Carrier) {
-	timer := time.NewTimer(jittered(echoFirst))
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-n.stopped:
-			return
-		case <-timer.C:
-			n.echo(ctx, c)
-			timer.Reset(jittered(echoEvery))
-		}
+// measure measures the round trip to the peer now and then, until end is called. ctx has to have ended before.
+func (n *neighbour) measure(ctx context.Context, c *Carrier) (end func()) {
+	timer := time.AfterFunc(jittered(echoFirst), n.echoes.wake)
+	n.echoes.begin(func() error {
+		n.echo(ctx, c)
+		timer.Reset(jittered(echoEvery))
+		return nil
+	}, nil)
+	return func() {
+		n.echoes.end()
+		timer.Stop()
 	}
 }
 

@@ -15,26 +15,19 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// neighbour is a peer and our streams to it.
+// neighbour is a peer and our streams to it. While nothing is written it has one goroutine, which sees when they end.
 type neighbour struct {
-	id            peer.ID
-	control, data chan struct{} // 1-buffered: there may be something to write
-	stopped       chan struct{}
-	stop          func() // closes stopped
-	refused       bool
+	id                    peer.ID
+	control, data, echoes errand // writing one class of frames or the other, and measuring the round trip
+	stop                  func() // ends run
+	refused               bool
 
 	mu   sync.Mutex // guards all below
 	rtt  time.Duration
 	open bool
 }
 
-func newNeighbour(id peer.ID) *neighbour {
-	n := &neighbour{id: id, control: make(chan struct{}, 1), data: make(chan struct{}, 1), stopped: make(chan struct{})}
-	n.stop = sync.OnceFunc(func() { close(n.stopped) })
-	return n
-}
-
-func (n *neighbour) up() (time.Duration, bool) {
+func (n *neighbour) up() (rtt time.Duration, open bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.rtt, n.open
@@ -49,23 +42,24 @@ func (n *neighbour) set(rtt time.Duration, open bool) {
 // wake wakes the writer of control frames, that of pieces, or both. Each wakes a goroutine, which costs as much as a short frame.
 func (n *neighbour) wake(control, pieces bool) {
 	if control {
-		token(n.control)
+		n.control.wake()
 	}
 	if pieces {
-		token(n.data)
+		n.data.wake()
 	}
 }
 
-// run opens the streams and writes until one fails or nobody wants them any more.
+// run opens the streams and writes until one fails or ctx ends.
 func (n *neighbour) run(ctx context.Context, c *Carrier) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	streams, rtt, err := n.openAll(ctx, c)
-	defer func() {
+	shut := func() {
 		for _, s := range streams {
 			_ = s.ResetWithError(network.StreamShutdown)
 		}
-	}()
+	}
+	defer shut()
 	if err != nil {
 		n.refused = true
 		return err
@@ -74,18 +68,27 @@ func (n *neighbour) run(ctx context.Context, c *Carrier) error {
 	n.set(rtt, true)
 	defer n.set(0, false)
 	c.refresh()
-	g, ctx := errgroup.WithContext(ctx)
 	flow, closed := c.flow(n.id)
 	defer closed()
-	w := newWriter(c, n.id, flow, streams)
-	g.Go(func() error { return whenever(ctx, n.control, w.urgent) })
-	g.Go(func() error { return whenever(ctx, n.data, w.pieces) })
-	g.Go(func() error { return watch(streams[0]) })
-	n.measure(ctx, c)
-	for _, s := range streams {
-		_ = s.ResetWithError(network.StreamShutdown)
+	stop := context.AfterFunc(ctx, shut)
+	defer stop()
+	end := n.write(newWriter(c, n.id, flow, streams), fail)
+	defer end()
+	defer n.measure(ctx, c)()
+	fail(watch(streams[0]))
+	return context.Cause(ctx)
+}
+
+// write has the writer write whatever there is, and again each time that more says so, until end is called. The streams have to be
+// shut before.
+func (n *neighbour) write(w *writer, fail func(error)) (end func()) {
+	n.control.begin(w.urgent, fail)
+	n.data.begin(w.pieces, fail)
+	n.wake(true, true)
+	return func() {
+		n.control.end()
+		n.data.end()
 	}
-	return g.Wait()
 }
 
 // openAll opens the stream for control and, in one more round trip, those for data; rtt is the shortest. On an error the streams

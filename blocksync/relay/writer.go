@@ -3,7 +3,6 @@
 package relay
 
 import (
-	"context"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -44,20 +43,6 @@ func newWriter(c *Carrier, to peer.ID, flow *flow, streams []network.Stream) *wr
 	}
 	w.control, w.data = w.data[0], w.data[1:]
 	return w
-}
-
-// whenever writes what there is, and again each time that more says so, until ctx ends or a stream fails.
-func whenever(ctx context.Context, more <-chan struct{}, write func() error) error {
-	for {
-		if err := write(); err != nil {
-			return err
-		}
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }
 
 // urgent writes all control frames. Who calls it while they are being written waits until they are.
