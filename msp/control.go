@@ -70,12 +70,12 @@ func (r *Records) Unseal(purpose, scope string, raw []byte, now time.Time) (*Sea
 		return nil, err
 	}
 	signed := sha256.Sum256(frame(controlMessage(purpose, scope, rec, m.Content), m.Signature))
-	if r.seals.Contains(signed) {
+	if r.seals.has(signed) {
 		return &Sealed{Record: rec, Content: m.Content}, nil
 	}
 	sealed, err := openSeal(purpose, scope, rec, m)
 	if err == nil {
-		r.seals.Add(signed, struct{}{})
+		r.seals.add(signed)
 	}
 	return sealed, err
 }

@@ -26,12 +26,8 @@ var ErrUnknownRecord = errors.New("msp: unknown member record")
 type Records struct {
 	recent *lru.Cache[digest, *Record]
 	held   *sync.Map // digest -> weak.Pointer[Record]
-	seals  *lru.Cache[digest, struct{}]
+	seals  seals
 }
-
-// knownSeals is how many signatures of messages are remembered as good: as long as a network forms, its members hear every
-// heartbeat from many others. 128 KiB or so.
-const knownSeals = 1024
 
 type digest = [sha256.Size]byte
 
@@ -42,11 +38,7 @@ func NewRecords(size int) *Records {
 	if err != nil {
 		panic(fmt.Sprintf("msp: cache of %d records: %v", size, err)) // only for a size below 1
 	}
-	seals, err := lru.New[digest, struct{}](knownSeals)
-	if err != nil {
-		panic(fmt.Sprintf("msp: cache of seals: %v", err)) // only for a size below 1
-	}
-	return &Records{recent: recent, held: new(sync.Map), seals: seals}
+	return &Records{recent: recent, held: new(sync.Map)}
 }
 
 // Open is OpenRecord with a memory. The time is checked on every call.
