@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 
-	"github.com/weft-p2p/weft/internal/fair"
 	"github.com/weft-p2p/weft/internal/stream"
 )
 
@@ -71,7 +69,8 @@ type Topic struct {
 	pushes *outbox
 	rates  *stream.Rates
 
-	mu     sync.Mutex // guards all below
+	mu     sync.Mutex          // guards all below
+	judged map[string]struct{} // IDs of the messages of the topic that are being judged
 	joined *pubsub.Topic
 	on     map[peer.ID]struct{}  // who is on the topic; nil without pubsub
 	met    map[peer.ID]time.Time // members, since when
@@ -86,7 +85,7 @@ func New(c Config) *Topic {
 	if c.Allow == nil {
 		c.Allow = func(peer.ID) bool { return true }
 	}
-	return &Topic{Config: c, pushes: newOutbox(c.Name), rates: stream.NewRates(judgeRate, judgeBurst, orgJudgeRate, orgJudgeBurst)}
+	return &Topic{Config: c, judged: map[string]struct{}{}, pushes: newOutbox(c.Name), rates: stream.NewRates(judgeRate, judgeBurst, orgJudgeRate, orgJudgeBurst)}
 }
 
 // Run joins the topic, relays it until ctx ends and leaves it. On return nothing of it is left on the PubSub, and it can be
@@ -167,6 +166,7 @@ func (t *Topic) validate(ctx context.Context, from peer.ID, m *pubsub.Message) p
 		}
 		return pubsub.ValidationIgnore
 	}
+	defer t.judging(m.ID)()
 	verdict := t.Judge(from, m.GetData())
 	if verdict == Reject {
 		t.Accounts.Fault(from, stream.Violation)
@@ -200,47 +200,6 @@ func (t *Topic) Publish(ctx context.Context, data []byte) error {
 // Flush waits until all that was pushed is on its way to those members that can be reached, or Run has ended: what waits then is not
 // sent. Its error is ctx's.
 func (t *Topic) Flush(ctx context.Context) error { return t.pushes.flush(ctx) }
-
-// introduced is to how many members one introduction goes at most. Everybody on the topic who hears the newcomer introduces it,
-// several times while it is new, so that who is not on the topic hears of it all the same.
-const introduced = 4
-
-// Introduce passes on what a member that is new to us said, wherever we heard it: on the topic, and to some of those who are not on
-// the topic; they hear only whom they are connected to, and would never meet it. from, which gave it to us, does not get it back.
-// author is whom its place among what waits is charged to.
-func (t *Topic) Introduce(ctx context.Context, from peer.ID, author fair.Owner, data []byte) error {
-	for _, id := range t.some(from) {
-		t.pushes.add(id, message{author, data})
-	}
-	if topic := t.get(); topic != nil { // does nothing with what came on the topic
-		if err := topic.Publish(ctx, data); !errors.Is(err, pubsub.ErrTopicClosed) {
-			return err
-		}
-	}
-	return nil
-}
-
-// some are up to so many members that are not on the topic, in turns, without from. Whoever is connected is looked at first: mostly all of
-// them are on the topic.
-func (t *Topic) some(from peer.ID) []peer.ID {
-	if len(t.absent(t.Host.Network().Peers(), nil)) == 0 {
-		return nil
-	}
-	ids := slices.DeleteFunc(t.absent(t.Members(), nil), func(id peer.ID) bool { return id == from })
-	if len(ids) <= introduced {
-		return ids
-	}
-	slices.Sort(ids)
-	next, _ := slices.BinarySearch(ids, t.Host.ID()) // so that not all who introduce begin at the same one
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	chosen := make([]peer.ID, introduced)
-	for i := range chosen {
-		chosen[i] = ids[(next+t.turn+i)%len(ids)]
-	}
-	t.turn = (t.turn + introduced) % len(ids)
-	return chosen
-}
 
 // absent are those of some members, without ourselves, that are not on the topic, and those to greet.
 func (t *Topic) absent(members []peer.ID, greet map[peer.ID]bool) (ids []peer.ID) {

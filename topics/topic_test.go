@@ -31,6 +31,7 @@ const topicName = "/weft/1/test"
 type node struct {
 	host.Host
 	pubsub *pubsub.PubSub
+	tracer *tracer
 	topic  *topics.Topic
 	stop   func() error
 
@@ -40,16 +41,20 @@ type node struct {
 	verdict topics.Verdict
 	block   chan struct{} // if set, judging waits for it
 	members []peer.ID
+	then    func(from peer.ID, data []byte) // if set, called with what is judged
 }
 
-func (n *node) judge(_ peer.ID, data []byte) topics.Verdict {
+func (n *node) judge(from peer.ID, data []byte) topics.Verdict {
 	n.mu.Lock()
-	block := n.block
+	block, then := n.block, n.then
 	n.heard = append(n.heard, string(data))
 	verdict := n.verdict
 	n.mu.Unlock()
 	if block != nil {
 		<-block
+	}
+	if then != nil {
+		then(from, data)
 	}
 	return verdict
 }
@@ -73,7 +78,7 @@ func newNodes(t *testing.T, count int, withPubSub func(int) bool) []*node {
 	for i := range nodes {
 		h, err := libp2p.New(net.Options(i)...)
 		require.NoError(t, err)
-		nodes[i] = &node{Host: h, verdict: topics.Accept}
+		nodes[i] = &node{Host: h, tracer: newTracer(), verdict: topics.Accept}
 		t.Cleanup(func() { require.NoError(t, h.Close()) })
 	}
 	for i, n := range nodes {
@@ -81,7 +86,7 @@ func newNodes(t *testing.T, count int, withPubSub func(int) bool) []*node {
 			ctx, cancel := context.WithCancel(context.Background())
 			t.Cleanup(cancel)
 			var err error
-			n.pubsub, err = pubsub.NewGossipSub(ctx, n, pubsub.WithMessageSignaturePolicy(pubsub.StrictNoSign))
+			n.pubsub, err = pubsub.NewGossipSub(ctx, n, pubsub.WithMessageSignaturePolicy(pubsub.StrictNoSign), pubsub.WithRawTracer(n.tracer))
 			require.NoError(t, err)
 		}
 		for _, other := range nodes[:i] {
