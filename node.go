@@ -143,7 +143,7 @@ func (n *Node) build(ps *pubsub.PubSub) error {
 	n.recalled = n.recallMembers()
 	n.keeper = weftHost.NewKeeper(weftHost.KeeperConfig{
 		Host: n.host, Bootstrap: n.bootstrap, Remembered: roster.Dials(n.recalled), Connected: n.ensure, Unreachable: n.unreachable, Joined: n.joined,
-		Log: n.logger("host"), Registerer: n.registerer,
+		CloseDoubles: n.ownsHost, Log: n.logger("host"), Registerer: n.registerer,
 	})
 	n.mesh.neighbours = neighbours{self: n.ID(), most: n.fullMesh}
 	n.carrier = relay.NewCarrier(relay.CarrierConfig{Host: n.host, Accounts: n.accounts, Speaks: n.speaks, Sampled: n.counts.flowed, Log: n.logger("relay")})

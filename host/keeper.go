@@ -50,6 +50,8 @@ type KeeperConfig struct {
 	Unreachable func(peer.ID, time.Time)
 	// Joined hears that Joining has become false. It must not block. Nil is allowed.
 	Joined func()
+	// CloseDoubles says that the host serves weft alone: of two connections to one peer, one that carries no stream is closed after 20 s.
+	CloseDoubles bool
 	// Parallel bounds the attempts at one time; a quarter of it is where they begin. Zero: 16.
 	Parallel int
 	Log      *slog.Logger
@@ -192,6 +194,7 @@ type keeping struct {
 	running   int
 	results   chan attempt // room for all that run, so that none waits for a loop that ended
 	protected map[peer.ID]struct{}
+	look      time.Time // when to look for second connections; zero: not
 	alone     bool
 }
 
@@ -221,7 +224,7 @@ func (r *keeping) start(ctx context.Context, timer *time.Timer) {
 	r.tell(r.plan.overdue(now))
 	due, wake := r.plan.due(now, r.window.size-r.running, r.window.size/4)
 	over, later := r.plan.surplus.due(now)
-	wake = sooner(wake, later)
+	wake = sooner(sooner(wake, later), r.tidy(now))
 	r.close(over)
 	for _, t := range due {
 		r.running++
@@ -310,6 +313,9 @@ func (r *keeping) ended(a attempt) {
 	switch {
 	case a.err == nil:
 		r.window.connected()
+		if r.cfg.CloseDoubles && r.look.IsZero() {
+			r.look = now.Add(doubleTime)
+		}
 	case now.Sub(a.begun) >= slow && r.plan.failures(a.target) == 0:
 		r.window.expired(now, a.begun)
 	}
