@@ -91,6 +91,17 @@ func (l *loopback) restful() time.Duration {
 
 func (l *loopback) byWeft(t *testing.T, transport string) {
 	n := newSocketNet(t, transport, l.peers)
+	l.formed = n.startFormed()
+	if !l.quick {
+		time.Sleep(settling)
+	}
+	stop := watchUsage(t, l.restful())
+	n.spread(l.spreading, n.peers[1:])
+	l.usage = stop()
+}
+
+// startFormed starts all peers, of which the first leads, and returns how long it took until they knew each other.
+func (n *testNet) startFormed() time.Duration {
 	start := time.Now()
 	for i, p := range n.peers {
 		if i == 0 {
@@ -102,14 +113,8 @@ func (l *loopback) byWeft(t *testing.T, transport string) {
 	for !n.formed() && time.Since(start) < 2*patience {
 		time.Sleep(50 * ms)
 	}
-	require.True(t, n.formed(), "the peers do not know each other")
-	l.formed = time.Since(start)
-	if !l.quick {
-		time.Sleep(settling)
-	}
-	stop := watchUsage(t, l.restful())
-	n.spread(l.spreading, n.peers[1:])
-	l.usage = stop()
+	require.True(n.t, n.formed(), "the peers do not know each other")
+	return time.Since(start)
 }
 
 // formed says whether every peer knows every other and is connected to it.
