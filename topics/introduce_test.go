@@ -38,6 +38,7 @@ func TestIntroduceWhatIsJudged(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		require.Equal(t, []string{"on the topic", "on a stream"}, nodes[2].messages())
 		require.Equal(t, []string{"on a stream"}, nodes[0].messages())
+		synctest.Wait()
 		for _, n := range nodes {
 			require.Empty(t, n.tracer.judged, "pubsub is done with all")
 			require.Zero(t, n.tracer.duplicates)

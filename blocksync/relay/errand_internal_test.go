@@ -15,6 +15,7 @@ import (
 func TestErrand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var e errand
+		pass := func(d time.Duration) { time.Sleep(d); synctest.Wait() }
 		var done, going int
 		var err, heard error
 		do := func() error {
@@ -31,14 +32,14 @@ func TestErrand(t *testing.T) {
 		require.Zero(t, done, "it has not begun")
 
 		e.begin(do, func(err error) { heard = err })
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		require.Equal(t, 1, done, "it was due")
 
 		e.wake()
 		synctest.Wait()
 		e.wake() // while it is done
 		e.wake()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		require.Equal(t, 3, done)
 
 		e.wake()
@@ -46,18 +47,18 @@ func TestErrand(t *testing.T) {
 		e.end()
 		require.Equal(t, 4, done, "the end waits")
 		e.wake()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		require.Equal(t, 4, done, "it has ended")
 
 		e.begin(do, func(err error) { heard = err })
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		require.Equal(t, 5, done, "it was due before it began again")
 		err = errors.New("broken")
 		e.wake()
 		e.wake()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		e.wake()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		require.Equal(t, 6, done, "not after an error")
 		require.Equal(t, err, heard)
 		e.end()
