@@ -36,6 +36,9 @@ type block struct {
 	again    map[int]int      // targeted forwards, by first leaf
 	probed   bool             // a probe was here
 	crowded  bool             // there was no room for some of it
+	givers   map[*member]bool // who sent us some of it
+	takers   map[*member]bool // who is served last
+	withheld bool             // something waits for them
 	done     bool
 	without  bool // it is committed, the body came another way
 	refuted  bool
@@ -94,6 +97,7 @@ func (m *Machine) Announced(now time.Time, a Announcement) bool {
 			b.done, b.without, b.doneAt = true, true, now
 		}
 		m.crown(b, a)
+		m.findTakers(b)
 		m.introduce(b, a)
 	}
 	m.announcedFirst(b, a.From)
@@ -236,6 +240,8 @@ func (m *Machine) finish(b *block, body []byte) {
 	m.release(b)
 	b.body, b.done, b.doneAt = body, true, m.now
 	m.tellDone(b)
+	m.noteGivers(b)
+	m.serveTakers(b)
 	c := Complete{Announcement: b.Announcement, Body: body, Repaired: b.repaired, Announcers: b.from(), Rebuilt: b.rebuild.unseen != nil}
 	m.distance(b, &c)
 	m.effects.Complete = append(m.effects.Complete, c)

@@ -106,6 +106,10 @@ func (m *Machine) spread(s *member, b *block, f *Frame) {
 			with := *plain
 			with.Targets, away, g = away, nil, &with
 		}
+		if g == plain && m.servesLast(b, t) {
+			m.hold(t, b, plain)
+			continue
+		}
 		m.send(t, b, g, false)
 	}
 }

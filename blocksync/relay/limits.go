@@ -121,6 +121,9 @@ const (
 	// lendersAtOnce is how many members are asked at one time for what is missing, where no announcer and no partner answers.
 	lendersAtOnce = 4
 
+	// takersPart is of what part of the members more have to relay nothing for these to be served last.
+	takersPart = 8
+
 	// stagger is what each rank waits at least before it announces a block as well.
 	stagger = 60 * time.Millisecond
 	// remembered is how many blocks' first announcers decide the rank.

@@ -97,11 +97,12 @@ type Machine struct {
 	members map[peer.ID]*member
 	order   []*member // by ID
 	shorts  map[Short]*member
-	hidden  []*member // of our organization, that we reach
-	kin     []*member // visible ones of our organization, that we reach
-	lodges  bool      // there are guests that their own organizations serve
-	inRows  bool      // the network stands in rows
-	bits    int       // that name a row
+	hidden  []*member        // of our organization, that we reach
+	kin     []*member        // visible ones of our organization, that we reach
+	givers  map[*member]bool // who sent us some of the last block that everybody had a part in
+	lodges  bool             // there are guests that their own organizations serve
+	inRows  bool             // the network stands in rows
+	bits    int              // that name a row
 	rows    [][]*member
 	seat    int // our place in our row
 	turned  float64
@@ -184,7 +185,7 @@ func (m *Machine) hurries(last time.Time) bool {
 
 // active says whether time alone can change something about a block soon.
 func (b *block) active() bool {
-	return !b.done || b.pending != nil || !b.rebuild.tellAt.IsZero() || b.source != nil && (!b.judged || !b.observed || !b.collectAt.IsZero())
+	return !b.done || b.withheld || b.pending != nil || !b.rebuild.tellAt.IsZero() || b.source != nil && (!b.judged || !b.observed || !b.collectAt.IsZero())
 }
 
 // Tick looks after what is overdue, collected or kept long enough.
@@ -206,6 +207,7 @@ func (m *Machine) Tick(now time.Time) {
 			m.forget(b)
 		default:
 			m.standBy(b)
+			m.serveTakers(b)
 			m.follow(b)
 			m.fetch(b)
 			m.overdue(b)

@@ -14,9 +14,10 @@ type queue struct {
 	control []*Frame
 	fresh   []item
 	repairs []item
-	bytes   int  // of fresh and repairs
-	passed  int  // new pieces since the last repair
-	hand    item // what Next gave last: it is written when Next is called again
+	held    []item // of blocks of which it is to be served last
+	bytes   int    // of fresh and repairs
+	passed  int    // new pieces since the last repair
+	hand    item   // what Next gave last: it is written when Next is called again
 }
 
 // item is a piece that waits.
@@ -152,11 +153,13 @@ func (s *member) remove(which func(item) bool) (n int) {
 	}
 	s.fresh = slices.DeleteFunc(s.fresh, out)
 	s.repairs = slices.DeleteFunc(s.repairs, out)
-	return n
+	held := len(s.held)
+	s.held = slices.DeleteFunc(s.held, which)
+	return n + held - len(s.held)
 }
 
 // reset forgets what waits: the connection is gone.
 func (s *member) reset(m *Machine) {
-	m.dropped(DropGone, len(s.control)+len(s.fresh)+len(s.repairs))
+	m.dropped(DropGone, len(s.control)+len(s.fresh)+len(s.repairs)+len(s.held))
 	s.queue = queue{}
 }

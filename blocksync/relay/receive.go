@@ -86,6 +86,7 @@ func (m *Machine) piece(s *member, b *block, f *Frame) {
 		m.park(s, f)
 	}
 	b.probed = b.probed || f.Mode == Probed
+	b.gives(s)
 	if b.done {
 		m.enough(s, b, f)
 	}
