@@ -15,7 +15,8 @@ import (
 	"github.com/weft-p2p/weft"
 )
 
-// loopbackCases are the lines of BenchmarkLoopback: every one with both transports, weft and default gossipsub.
+// loopbackCases are the lines of BenchmarkLoopback: every one with both transports; weft, default gossipsub, and the least that
+// it takes (bare).
 var loopbackCases = []spreadCase{
 	{peers: 50, size: 16 * kB, blocks: 20},
 	{peers: 50, size: 160 * kB, blocks: 20},
@@ -26,11 +27,11 @@ var loopbackCases = []spreadCase{
 
 // BenchmarkLoopback answers: what processor time and memory does a block cost each peer over real sockets, and how long does
 // it take when all peers share one machine? Whole nodes in one process over loopback, one block a second; beside them default
-// gossipsub, in the same run. formed-ms is how long the peers took to know each other. docs/performance.md has the method.
+// gossipsub and the bare transfer, in the same run. formed-ms is how long the peers took to know each other. docs/performance.md has the method.
 func BenchmarkLoopback(b *testing.B) {
 	for _, c := range loopbackCases {
 		for _, transport := range []string{"tcp", "quic"} {
-			for _, scheme := range everybody[:2] {
+			for _, scheme := range []string{"weft", "gossipsub", "bare"} {
 				b.Run(fmt.Sprintf("scheme=%s/transport=%s/peers=%d/size=%s", scheme, transport, c.peers, sizeName(c.size)), func(b *testing.B) {
 					var runs []*loopback
 					for range b.N {
@@ -48,7 +49,7 @@ func TestLoopback(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it runs in real time")
 	}
-	for _, c := range [][2]string{{"weft", "tcp"}, {"weft", "quic"}, {"gossipsub", "tcp"}} {
+	for _, c := range [][2]string{{"weft", "tcp"}, {"weft", "quic"}, {"gossipsub", "tcp"}, {"bare", "tcp"}} {
 		t.Run(c[0]+" "+c[1], func(t *testing.T) {
 			l := loop(t, c[0], c[1], spreadCase{peers: 3, size: 40 * kB, blocks: 2, every: 200 * ms, quick: true})
 			require.Zero(t, l.missing())
@@ -73,9 +74,12 @@ func loop(t *testing.T, scheme, transport string, c spreadCase) *loopback {
 	roles[0].leads = true
 	l := &loopback{spreading: newSpreading(scheme, c, roles)}
 	debug.FreeOSMemory()
-	if scheme == "weft" {
+	switch scheme {
+	case "weft":
 		l.byWeft(t, transport)
-	} else {
+	case "bare":
+		l.byBare(t, transport)
+	default:
 		l.byGossipsub(t, transport, roles)
 	}
 	return l
