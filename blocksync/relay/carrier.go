@@ -30,7 +30,7 @@ type CarrierConfig struct {
 }
 
 // Carrier carries the frames of all channels of a host. To every peer that a channel relays to it keeps streams open,
-// one for control and one for data, or three over QUIC, and shares them fairly among the channels; the peer does the same in its direction.
+// one for control and one for data, or three to ten over QUIC, and shares them fairly among the channels; the peer does the same in its direction.
 //
 //	channels --Next--> writer of a peer's control stream --> peer
 //	         --Next--> writer of a peer's data streams ----> peer
@@ -222,6 +222,15 @@ func (c *Carrier) wake(ids []peer.ID, control, pieces bool) {
 		if n := c.peers[id]; n != nil {
 			n.wake(control, pieces)
 		}
+	}
+}
+
+// widen has more streams opened to all peers, where these help against loss and are not there already.
+func (c *Carrier) widen() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.peers {
+		n.losses.wake()
 	}
 }
 

@@ -237,6 +237,9 @@ func (c *Channel) do(event func(*Machine, time.Time)) {
 	if e.Switched && c.Protecting != nil {
 		c.Protecting(protecting)
 	}
+	if e.Lossy {
+		c.Carrier.widen()
+	}
 	if len(e.Wake) > 0 {
 		c.Carrier.wake(e.Wake, e.Control, e.Pieces)
 	}

@@ -63,7 +63,7 @@ const (
 	servedAgain, serveMost = 125 * time.Millisecond, 4
 
 	// parityMin is from how many bytes on a body may get parity: the last hop of a smaller one is a packet. A part parityShare of its
-	// leaves is added, in pieces of parityPiece leaves. maxGuards bounds how many roots of parity one body may have.
+	// leaves is added. Its pieces have parityPiece leaves, and those of the parity. maxGuards bounds how many roots of parity one body may have.
 	parityMin, parityShare, parityPiece, maxGuards = 64 << 10, 10, 2, 2
 	// So many blocks in a row must be lossy for parity to be added, and so many calm for it not to be any more.
 	lossyBlocks, calmBlocks = 2, 8

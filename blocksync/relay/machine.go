@@ -86,6 +86,7 @@ type Effects struct {
 	Wanted   map[Late]int // leaves that are asked for, for the first time
 	Rebuild  []Rebuild    // to be run; say Rebuilt
 	Switched bool         // Protecting has changed
+	Lossy    bool         // a block has parity: packets are lost
 }
 
 // Machine is one node's part in spreading the blocks of one channel: it is source, relay and receiver. It is pure: every

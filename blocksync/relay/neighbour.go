@@ -19,6 +19,7 @@ import (
 type neighbour struct {
 	id                    peer.ID
 	control, data, echoes errand // writing one class of frames or the other, and measuring the round trip
+	losses                errand // opening more streams where packets are lost
 	stop                  func() // ends run
 	refused               bool
 
@@ -72,9 +73,11 @@ func (n *neighbour) run(ctx context.Context, c *Carrier) error {
 	defer closed()
 	stop := context.AfterFunc(ctx, shut)
 	defer stop()
-	end := n.write(newWriter(c, n.id, flow, streams), fail)
+	w := newWriter(c, n.id, flow, streams)
+	end := n.write(w, fail)
 	defer end()
 	defer n.measure(ctx, c)()
+	defer n.widen(ctx, c, w)()
 	fail(watch(streams[0]))
 	return context.Cause(ctx)
 }

@@ -69,6 +69,7 @@ func (m *Machine) openGuard(b *block, a Announcement) *block {
 	g := m.open(Announcement{Number: a.Number, Root: a.Parity.Root, Size: a.Parity.Size(), From: a.From, Org: a.Org}, guardRef(b.ref, a.Parity))
 	g.body0, g.code, g.tally = b, code, code.Tally()
 	b.guards = append(b.guards, g)
+	m.effects.Lossy = true
 	if b.done {
 		g.done, g.doneAt = true, m.now
 		return g

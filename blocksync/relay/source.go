@@ -104,6 +104,8 @@ func (m *Machine) distribute(b *block) {
 		b.slice(m.pieceSize(b, len(relays)), 0)
 	case direct:
 		b.slice(leavesIn(pieceMax, b.Size), 0)
+	case b.Parity.Tree != nil: // packets are lost, and each takes its piece with it
+		b.slice(min(parityPiece, m.pieceSize(b, m.grain(len(relays)))), len(relays))
 	default:
 		b.slice(m.pieceSize(b, m.grain(len(relays))), len(relays))
 	}

@@ -16,9 +16,11 @@ import (
 type writer struct {
 	carrier *Carrier
 	to      peer.ID
+	flow    *flow
 	data    []*outlet
-	at      int  // in data
-	share   turn // of the channels, among pieces
+	at      int            // in data
+	share   turn           // of the channels, among pieces
+	more    chan []*outlet // 1-buffered: for data, once
 
 	// writing is full while control is written to. It is no mutex: writing waits for the network, and virtual time stands still
 	// while somebody waits for a mutex.
@@ -36,13 +38,18 @@ type outlet struct {
 
 // newWriter makes a writer for streams, of which the first is for control.
 func newWriter(c *Carrier, to peer.ID, flow *flow, streams []network.Stream) *writer {
-	w := &writer{carrier: c, to: to, writing: make(chan struct{}, 1)}
-	for _, s := range streams {
-		s := counted{s, flow}
-		w.data = append(w.data, &outlet{frameWriter: newFrameWriter(s, &c.spare), stream: s})
-	}
-	w.control, w.data = w.data[0], w.data[1:]
+	w := &writer{carrier: c, to: to, flow: flow, writing: make(chan struct{}, 1), more: make(chan []*outlet, 1)}
+	all := w.outlets(streams)
+	w.control, w.data = all[0], all[1:]
 	return w
+}
+
+func (w *writer) outlets(streams []network.Stream) (all []*outlet) {
+	for _, s := range streams {
+		s := counted{s, w.flow}
+		all = append(all, &outlet{frameWriter: newFrameWriter(s, &w.carrier.spare), stream: s})
+	}
+	return all
 }
 
 // urgent writes all control frames. Who calls it while they are being written waits until they are.
@@ -60,6 +67,11 @@ func (w *writer) urgent() error {
 
 // pieces writes all pieces, and before each what control frames there are by then.
 func (w *writer) pieces() error {
+	select {
+	case more := <-w.more:
+		w.data = append(w.data, more...)
+	default:
+	}
 	for {
 		if err := w.urgent(); err != nil {
 			return err
