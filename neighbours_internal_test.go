@@ -61,11 +61,24 @@ func (c *crowd) twins(name string, hostKeys int) (members []membership.Member) {
 	return members
 }
 
+// around is who is connected to whom with so many members in a full mesh, at a member that everybody sees.
+func around(most int) neighbours {
+	return neighbours{self: "self", most: most, hidden: func() bool { return false }}
+}
+
+// hide makes members those that their organization alone sees.
+func hide(members []membership.Member) []membership.Member {
+	for i := range members {
+		members[i].Visible = false
+	}
+	return members
+}
+
 // TestSmallNetworkIsAFullMesh: everybody is near, with the newest of its host keys, and nobody is spare.
 func TestSmallNetworkIsAFullMesh(t *testing.T) {
 	c := newCrowd(t)
 	own, others, twins := c.enroll("Own", 3), c.enroll("Other", 4), c.twins("Other", 8)
-	n := neighbours{self: "self", most: 9}
+	n := around(9)
 	n.choose(own, [][]membership.Member{own, append(others, twins...)})
 	require.Len(t, n.near, 8)
 	require.Contains(t, n.near, twins[7].ID, "the newest incarnation")
@@ -78,7 +91,7 @@ func TestSmallNetworkIsAFullMesh(t *testing.T) {
 func TestLargeNetworkIsAGrid(t *testing.T) {
 	c := newCrowd(t)
 	own, others := c.enroll("Own", 5), c.enroll("Other", 60)
-	n := neighbours{self: "self", most: 20}
+	n := around(20)
 	n.choose(own, [][]membership.Member{own, others})
 	for _, m := range own {
 		require.Contains(t, n.near, m.ID)
@@ -108,18 +121,59 @@ func TestLargeOrganizationIsAGrid(t *testing.T) {
 	for i := range own {
 		own[i].Visible = i < 2
 	}
-	n := neighbours{self: "self", most: 20}
+	n := around(20)
 	n.choose(own, [][]membership.Member{own})
 	require.Less(t, len(n.near), 30)
 	require.Contains(t, n.near, own[0].ID)
 	require.Contains(t, n.near, own[1].ID)
 }
 
+// TestHiddenMembersDoNotMakeANetworkLarge: who sees the hidden members of a large organization and who sees those of a small one count the
+// same network, so that neither closes what the other dials.
+func TestHiddenMembersDoNotMakeANetworkLarge(t *testing.T) {
+	c := newCrowd(t)
+	shown, many := c.enroll("Own", 18), hide(c.enroll("Own", 7))
+	for name, hidden := range map[string][]membership.Member{"many hidden members": many, "one": many[:1], "none": nil} {
+		own := slices.Concat(shown, hidden)
+		n := around(19)
+		n.choose(hidden, [][]membership.Member{own})
+		require.False(t, n.sparse, name)
+		require.Empty(t, n.spare, name)
+		require.Len(t, n.near, len(own), name)
+	}
+}
+
+// TestHiddenMembersShareOutTheVisibleOnes: where each organization has many hidden members, they would be more guests of each visible
+// member than it has room for in a full mesh. Then they are connected to the neighbours of the grid, and to all of their own organization.
+func TestHiddenMembersShareOutTheVisibleOnes(t *testing.T) {
+	c := newCrowd(t)
+	var visible []membership.Member
+	for _, org := range []string{"Own", "A", "B", "C"} {
+		visible = append(visible, c.enroll(org, 6)...)
+	}
+	own := append(hide(c.enroll("Own", 5)), visible[:6]...)
+	for most, few := range map[int]bool{48: false, 47: true} { // 24 visible members, and four times six hidden ones
+		n := around(most)
+		n.choose(own, [][]membership.Member{visible})
+		require.Empty(t, n.spare, "who is visible wants all that are")
+		n.hidden = func() bool { return true }
+		n.choose(own, [][]membership.Member{visible})
+		require.Equal(t, few, len(n.spare) > 0, "a full mesh of %d", most)
+		require.Equal(t, few, n.sparse, "a full mesh of %d", most)
+		for _, m := range own {
+			require.Contains(t, n.near, m.ID)
+		}
+		if few {
+			require.Greater(t, len(n.near), len(own)+3)
+		}
+	}
+}
+
 // TestDeadNeighboursAreDialed: those that would be neighbours if everybody lived, besides the living ones.
 func TestDeadNeighboursAreDialed(t *testing.T) {
 	c := newCrowd(t)
 	others := c.enroll("Other", 60)
-	n := neighbours{self: "self", most: 20}
+	n := around(20)
 	n.choose(nil, [][]membership.Member{others})
 	whole := n.near
 	for i := range others {
@@ -144,9 +198,9 @@ func TestDeadNeighboursAreDialed(t *testing.T) {
 func TestWantedAreShared(t *testing.T) {
 	c := newCrowd(t)
 	own, honest, twins := c.enroll("Own", 3), c.enroll("Honest", 20), c.twins("Honest", 8)
-	few := neighbours{self: "self", most: 20}
+	few := around(20)
 	few.choose(own, [][]membership.Member{slices.Concat(own, honest)})
-	many := neighbours{self: "self", most: 20}
+	many := around(20)
 	many.choose(own, [][]membership.Member{slices.Concat(own, honest, c.enroll("Greedy", 60), twins)})
 	for _, m := range own {
 		require.Contains(t, many.near, m.ID)

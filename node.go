@@ -145,7 +145,7 @@ func (n *Node) build(ps *pubsub.PubSub) error {
 		Host: n.host, Bootstrap: n.bootstrap, Remembered: roster.Dials(n.recalled), Connected: n.ensure, Unreachable: n.unreachable, Joined: n.joined,
 		CloseDoubles: n.ownsHost, Log: n.logger("host"), Registerer: n.registerer,
 	})
-	n.mesh.neighbours = neighbours{self: n.ID(), most: n.fullMesh}
+	n.mesh.neighbours = neighbours{self: n.ID(), hidden: n.hidden, most: n.fullMesh}
 	n.carrier = relay.NewCarrier(relay.CarrierConfig{Host: n.host, Accounts: n.accounts, Speaks: n.speaks, Sampled: n.counts.flowed, Log: n.logger("relay")})
 	n.org, err = newOrganization(n)
 	return err

@@ -103,7 +103,7 @@ func WithTiming(t membership.Timing) Option { return func(c *config) { c.timing 
 // A full mesh of one is nobody; in one of 2,000 the connections take 230 MB.
 const minMesh, maxMesh = 2, 2000
 
-// WithFullMesh is up to how many members, ourselves included, the node keeps a connection to each; beyond, to about three times the
+// WithFullMesh is up to how many visible members, ourselves included, the node keeps a connection to each; beyond, to about three times the
 // square root of their number, by a grid (weft.relay.fullMeshMax). The default is 300; 2 to 2,000 are possible. All members of a channel need the same.
 func WithFullMesh(members int) Option { return func(c *config) { c.fullMesh = members } }
 
