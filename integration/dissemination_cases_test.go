@@ -46,6 +46,11 @@ var spreadCases = []spreadCase{
 	{whole: alone, peers: 300, size: mB, mbps: 100, rtt: 50 * ms, blocks: 3, discrete: true},
 	{short: alone, whole: alone, peers: 1000, size: 160 * kB, mbps: 100, rtt: 50 * ms, blocks: 3, discrete: true},
 	{whole: alone, peers: 1000, size: mB, mbps: 100, rtt: 50 * ms, blocks: 3, discrete: true},
+	{whole: alone, peers: 1000, size: 160 * kB, mbps: 100, rtt: 50 * ms, orgs: 100, hidden: true, blocks: 3, discrete: true},
+	{whole: alone, peers: 1000, size: mB, mbps: 100, rtt: 50 * ms, orgs: 100, hidden: true, blocks: 3, discrete: true},
+	{whole: alone, peers: 1000, size: 160 * kB, mbps: 100, rtt: 50 * ms, orgs: 100, hidden: true, visible: 2, blocks: 3, discrete: true},
+	{whole: alone, peers: 1000, size: 160 * kB, mbps: 100, rtt: 50 * ms, orgs: 50, hidden: true, visible: 2, blocks: 3, discrete: true},
+	{whole: alone, peers: 1000, size: 160 * kB, mbps: 100, rtt: 50 * ms, orgs: 50, hidden: true, visible: 8, blocks: 3, discrete: true},
 }
 
 // spreadCase is a network, and what is spread on it.
@@ -60,7 +65,8 @@ type spreadCase struct {
 	mute        share // peers that take blocks and pass nothing on
 	slow        share // peers whose uplink has 10 Mbit/s
 	orgs        int   // 0: one
-	hidden      bool  // all peers of an organization but the first
+	hidden      bool  // all peers of an organization but the first, or the first few
+	visible     int   // how many these are; 0: one
 	leaders     int   // organizations whose first peer has each block from the ordering service; 0: one
 	every       time.Duration
 	blocks      int
@@ -109,6 +115,7 @@ func (c spreadCase) describe() string {
 	add(c.slow > 0, "/slow=%s", c.slow)
 	add(c.leaders > 1, "/leaders=%d", c.leaders)
 	add(c.hidden, "/orgs=%dx%d", c.orgs, c.peers/max(c.orgs, 1))
+	add(c.visible > 1, "/visible=%d", c.visible)
 	add(c.every > 0 && c.every != time.Second, "/every=%s", c.every)
 	add(c.discrete, "/net=discrete-event")
 	return name + strings.Join(more, "")
@@ -154,6 +161,9 @@ func (c spreadCase) cast(random *rand.Rand) []role {
 	for i := range roles {
 		first := i == 0 || roles[i-1].org != i*c.orgs/c.peers
 		roles[i] = role{org: i * c.orgs / c.peers, hidden: c.hidden && !first}
+		if roles[i].hidden && i >= c.visible {
+			roles[i].hidden = roles[i-max(c.visible, 1)].org == roles[i].org
+		}
 		roles[i].leads = first && roles[i].org < c.leaders
 		if !roles[i].leads {
 			followers = append(followers, i)

@@ -62,13 +62,19 @@ func (c spreadCase) network(roles []role, seed uint64) relaysim.Config {
 		}
 		return float64(c.mbps) * 1e6
 	}
+	visible := 0
+	for _, r := range roles {
+		if !r.hidden {
+			visible++
+		}
+	}
 	return relaysim.Config{
-		Peers: c.peers, Rows: c.peers > coreyaml.DefaultFullMesh, Loss: c.loss, Seed: seed, Latency: c.latency,
+		Peers: c.peers, Rows: visible > coreyaml.DefaultFullMesh, Few: c.hidden && c.peers > coreyaml.DefaultFullMesh, Loss: c.loss, Seed: seed, Latency: c.latency,
 		Up:     func(i int) float64 { return bits(i, true) },
 		Down:   func(i int) float64 { return bits(i, false) },
 		Org:    func(i int) string { return fmt.Sprint("Org", roles[i].org) },
 		Hidden: func(i int) bool { return roles[i].hidden },
-		Guests: c.hidden, // whole nodes connect to all visible members that they hear of
+		Guests: c.hidden, // whole nodes connect to visible members that they hear of, in small networks to all
 		Leader: func(i int) bool { return roles[i].leads },
 		Send: func(from, _ int, f *relay.Frame) []*relay.Frame {
 			if roles[from].mute {

@@ -102,3 +102,56 @@ func TestGridOfPeers(t *testing.T) {
 		n.requireAll(300*time.Millisecond, n.peers...)
 	})
 }
+
+// TestGridWithHiddenMembers: where most members are known to their organization alone, everybody gets every block at once, from its organization: whether
+// visible members stand in rows, or only hidden ones share them out.
+func TestGridWithHiddenMembers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fifteen peers")
+	}
+	const orgs, members = 5, 3
+	for name, mesh := range map[string]int{"visible members in rows": 4, "visible members in a full mesh": 6} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNet(t, lan, orgs, members)
+				for i, p := range n.peers {
+					p.hidden, p.options = i%members > 0, []weft.Option{weft.WithFullMesh(mesh)}
+				}
+				n.peers[0].start(weft.AsLeader())
+				for _, p := range n.peers[1:] {
+					p.start()
+				}
+				time.Sleep(25 * time.Second) // what is left over is closed after 20
+				for i, p := range n.peers {
+					if p.hidden {
+						require.ElementsMatch(t, n.near(i, members), p.host.Network().Peers(), "peer %d", i)
+					}
+				}
+				for range 3 {
+					n.order(1, 100<<10, 300*time.Millisecond)
+				}
+				n.requireAll(300*time.Millisecond, n.peers...)
+			})
+		})
+	}
+}
+
+// near are those that a hidden peer is to be connected to: its organization, and its neighbours in the grid of the visible peers and itself.
+func (n *testNet) near(hidden, members int) (ids []peer.ID) {
+	self := n.peers[hidden].host.ID()
+	visible := []peer.ID{self}
+	for i, p := range n.peers {
+		if own := i/members == hidden/members; own && i != hidden {
+			ids = append(ids, p.host.ID())
+		}
+		if !p.hidden {
+			visible = append(visible, p.host.ID())
+		}
+	}
+	for id := range grid.New(visible...).Neighbours(self) {
+		if id != n.peers[hidden/members*members].host.ID() {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

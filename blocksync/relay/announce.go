@@ -49,7 +49,7 @@ func (m *Machine) announce(b *block) (introduced bool) {
 		announcement.Proof, _ = b.tree.Crown(nil)
 	}
 	if m.inRows {
-		m.announceOverRows(announcement)
+		m.announceOverRows(b, announcement)
 		return len(m.order) > introduceAbove
 	}
 	var all []*member

@@ -171,7 +171,7 @@ func (m *Machine) introduce(b *block, a Announcement) {
 		}
 	}
 	for _, s := range m.order {
-		if a.Mode.alongRow() && m.inRow(s, a.Mode.bits()) && s.ID != b.From {
+		if a.Mode.alongRow() && m.goesTo(b, s, a.Mode.bits()) && s.ID != b.From {
 			m.tell(s, f)
 		}
 	}

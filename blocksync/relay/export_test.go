@@ -21,7 +21,7 @@ const (
 	MaxTargetsOnWire, MaxWords, MaxScope, MaxScopes = maxTargetsOnWire, maxWords, maxScope, maxScopes
 	ParkBytes, HeldBytes, AnnouncerBytes            = parkBytes, heldBytes, announcerBytes
 	LingerBytes, Linger, QueueBytes                 = lingerBytes, linger, queueBytes
-	DirectBytes, IntroduceAbove                     = directBytes, introduceAbove
+	DirectBytes, IntroduceAbove, GuestsAbove        = directBytes, introduceAbove, guestsAbove
 	IntroduceBig, BigBody                           = introduceBig, bigBody
 	DirectBytesNear, NearRTT                        = directBytesNear, nearRTT
 	Work, WorkBurst, OrgWork, OrgWorkBurst          = work, workBurst, orgWork, orgWorkBurst
@@ -66,7 +66,7 @@ func Limits() map[string]string {
 		"workFrame": workFrame, "workAnnounce": workAnnounce, "workWant": workWant, "longFrame": longFrame,
 		"MaxFrame": MaxFrame, "MaxData": MaxData, "maxTargetsOnWire": maxTargetsOnWire, "maxWords": maxWords, "maxScope": maxScope,
 		"maxScopes": maxScopes, "Window": Window, "rootsPerOrg": rootsPerOrg, "parkBytes": parkBytes, "heldBytes": heldBytes,
-		"announcerBytes": announcerBytes, "lingerBytes": lingerBytes, "queueBytes": queueBytes, "directBytes": directBytes, "directBytesNear": directBytesNear, "pieceNear": pieceNear, "introduceAbove": introduceAbove, "introduceBig": introduceBig, "bigBody": bigBody,
+		"announcerBytes": announcerBytes, "lingerBytes": lingerBytes, "queueBytes": queueBytes, "directBytes": directBytes, "directBytesNear": directBytesNear, "pieceNear": pieceNear, "introduceAbove": introduceAbove, "guestsAbove": guestsAbove, "introduceBig": introduceBig, "bigBody": bigBody,
 		"tiersAbove": tiersAbove, "parityMin": parityMin, "maxGuards": maxGuards,
 	} {
 		limits[name] = strconv.Itoa(v)
@@ -146,3 +146,6 @@ func Receiver(hop time.Duration) func(pieces []Arrival, end time.Duration) (took
 		return c.Took, c.Floor
 	}
 }
+
+// Knows says whether a member is in the view.
+func (m *Machine) Knows(id peer.ID) bool { return m.members[id] != nil }

@@ -90,21 +90,23 @@ func (m *Machine) spread(s *member, b *block, f *Frame) {
 		m.spreadByRows(s, b, plain)
 		return
 	}
+	lodged := m.lodge(b, plain, m.guests(b, s, true))
+	var reach []*member
 	var away []Short
-	for _, t := range m.order {
-		if !t.Connected && !t.Hidden && !b.announcedBy(t.ID) && len(away) < maxTargets {
+	for t := range m.around {
+		switch {
+		case t == s || b.announcedBy(t.ID):
+		case !t.Connected && !t.Hidden:
 			away = append(away, t.short)
+		case t.Connected && !m.foreign(t) && m.feeds(b, t) && !lodged[t.Org]:
+			reach = append(reach, t)
 		}
 	}
-	lodged := m.lodge(b, plain, m.guests(b, s, true))
-	for t := range m.around {
-		if t == s || !t.Connected || m.foreign(t) || !m.feeds(b, t) || b.announcedBy(t.ID) || lodged[t.Org] {
-			continue
-		}
+	for i, t := range reach {
 		g := plain
-		if len(away) > 0 {
+		if part := away[i*len(away)/len(reach) : (i+1)*len(away)/len(reach)]; len(part) > 0 {
 			with := *plain
-			with.Targets, away, g = away, nil, &with
+			with.Targets, g = part[:min(len(part), maxTargets)], &with
 		}
 		if g == plain && m.servesLast(b, t) {
 			m.hold(t, b, plain)

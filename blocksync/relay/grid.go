@@ -25,18 +25,21 @@ func (s *member) row(bits int) int { return grid.Row(uint64(s.short), bits) }
 
 func (m *Machine) ownRow(bits int) int { return grid.Row(grid.Point(m.Self), bits) }
 
-// settle finds out whether the network stands in rows: it does when a member is not to be connected to us. Members of other
-// organizations see the visible members only.
+// settle finds out whether the network stands in rows: it does when a member is not to be connected to us, or where many guests are. Members of
+// other organizations see the visible members only.
 func (m *Machine) settle() {
-	visible, far := 0, false
+	visible, guests, far := 0, 0, false
 	for _, s := range m.order {
-		if !s.Hidden && !s.Guest {
+		switch {
+		case s.Guest:
+			guests++
+		case !s.Hidden:
 			visible++
 			far = far || s.Far
 		}
 	}
-	m.inRows, m.bits = far && !m.Hidden, grid.Bits(visible+1)
-	m.rows, m.seat = nil, 0
+	m.inRows = !m.Hidden && (far || guests > 0 && guests+visible > guestsAbove)
+	m.bits, m.rows, m.seat = grid.Bits(visible+1), nil, 0
 	if m.inRows {
 		m.lineUp()
 	}
@@ -61,9 +64,14 @@ func (m *Machine) lineUp() {
 	}
 }
 
-// inRow says whether a member stands in our row and is to be sent what goes along it.
+// inRow says whether a member stands in our row.
 func (m *Machine) inRow(s *member, bits int) bool {
 	return s.Connected && !s.Hidden && s.row(bits) == m.ownRow(bits)
+}
+
+// goesTo says whether a member is to be sent what of a block goes along our row: a guest only if its organization does not bring it that.
+func (m *Machine) goesTo(b *block, s *member, bits int) bool {
+	return m.inRow(s, bits) && !m.housed(b, s) && !b.announcedBy(s.ID)
 }
 
 // heads is a connected member of each other row, from the one after ours on: the partner at x of our part of the row, or
@@ -110,41 +118,45 @@ func (m *Machine) spreadOverRows(source *member, b *block, plain *Frame) {
 // alongRow sends a piece to all of our row that may lack it.
 func (m *Machine) alongRow(from *member, b *block, plain *Frame, bits int) {
 	for s := range m.around {
-		if s != from && m.inRow(s, bits) && !b.announcedBy(s.ID) {
+		if s != from && m.goesTo(b, s, bits) {
 			m.send(s, b, plain, false)
 		}
 	}
 }
 
-// announceOverRows sends an announcement to a member of each other row, who passes it on along it, to our own row, and to the
+// announceOverRows sends the announcement of a block to a member of each other row, who passes it on along it, to our own row, and to the
 // hidden members of our organization.
-func (m *Machine) announceOverRows(f *Frame) {
+func (m *Machine) announceOverRows(b *block, f *Frame) {
 	head := *f
 	head.Mode = along(m.bits)
 	for _, s := range m.heads(m.turn(), nil) {
 		m.tell(s, &head)
 	}
 	for s := range m.around {
-		if m.inRow(s, m.bits) || m.reached(s) && s.Hidden {
+		if m.goesTo(b, s, m.bits) || m.reached(s) && s.Hidden {
 			m.tell(s, f)
 		}
 	}
 }
 
 // mates are the members to relay over: those of our own row, since their partners in other rows differ. If there are hardly
-// any, it is everybody.
+// any, it is everybody but guests, who stand in no row.
 func (m *Machine) mates(all []*member) []*member {
 	if !m.inRows {
 		return all
 	}
-	var row []*member
+	var row, rest []*member
 	for _, s := range all {
-		if m.inRow(s, m.bits) && !s.Guest {
+		switch {
+		case s.Guest:
+		case m.inRow(s, m.bits):
 			row = append(row, s)
+		default:
+			rest = append(rest, s)
 		}
 	}
-	if len(row) < len(all)/8+1 {
-		return all
+	if len(row) < len(rest)/16+1 {
+		return append(row, rest...)
 	}
 	return row
 }

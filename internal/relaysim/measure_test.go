@@ -18,6 +18,7 @@ var (
 	fN     = flag.Int("peers", 0, "how many peers; 0 measures nothing")
 	fSize  = flag.Int("size", 1<<20, "bytes of a block")
 	fMute  = flag.Float64("mute", 0, "share of the peers that send nothing")
+	fMuteH = flag.Float64("mute-hidden", 0, "share of the hidden members that send nothing")
 	fSlow  = flag.Float64("slow", 0, "share of the peers with an uplink of 10 Mbit/s")
 	fLoss  = flag.Float64("loss", 0, "share of the packets that are lost")
 	fSrcs  = flag.Int("leaders", 1, "how many peers have each block at the same time")
@@ -26,7 +27,10 @@ var (
 	fRTT   = flag.Duration("rtt", 50*time.Millisecond, "round trip")
 	fIntv  = flag.Duration("every", time.Second, "time between blocks")
 	fGeo   = flag.Bool("regions", false, "five regions of the world instead of one round trip")
-	fOrgs  = flag.Int("org", 0, "members of an organization, all but one hidden; 0: one organization")
+	fOrgs  = flag.Int("org", 0, "members of an organization; 0: one organization")
+	fVis   = flag.Int("visible", 1, "how many of them others see")
+	fGuest = flag.Bool("guests", true, "hidden members connect to visible ones of other organizations")
+	fFew   = flag.Bool("few", false, "each of them to some of these only")
 	fNolnk = flag.Float64("apart", 0, "share of the pairs without a connection")
 	fRows  = flag.Bool("rows", false, "only neighbours of the grid are connected")
 	fPlain = flag.Bool("plain", false, "no parity")
@@ -67,7 +71,13 @@ func TestMeasure(t *testing.T) {
 	}
 	if *fOrgs > 0 {
 		c.Org = func(i int) string { return fmt.Sprint("org", i / *fOrgs) }
-		c.Hidden = func(i int) bool { return i%*fOrgs != 0 }
+		c.Hidden = func(i int) bool { return i%*fOrgs >= *fVis }
+		for _, i := range rng.Perm(N) {
+			if c.Hidden(i) && float64(len(mute)) < *fMuteH*float64(N - N / *fOrgs * *fVis) {
+				mute[i] = true
+			}
+		}
+		c.Guests, c.Few = *fGuest, *fFew
 	}
 	if *fSrcs > 1 {
 		c.Leader = func(i int) bool { return i < *fSrcs }

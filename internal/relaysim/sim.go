@@ -28,6 +28,7 @@ type Config struct {
 	Org     func(i int) string                                // nil: one
 	Hidden  func(i int) bool                                  // nil: nobody
 	Guests  bool                                              // hidden members are connected to visible ones of other organizations, who take them for guests
+	Few     bool                                              // each of them to some only, by the grid
 	Leader  func(i int) bool                                  // nil: nobody
 	Sees    func(a, b int) bool                               // whether a has b in its view; nil: everybody
 	Send    func(from, to int, f *relay.Frame) []*relay.Frame // what a peer really sends; nil: f
@@ -101,7 +102,7 @@ func New(c Config) *Sim {
 
 // rank finds out who is to be connected to whom.
 func (s *Sim) rank() {
-	if !s.Rows {
+	if !s.Rows && !s.Few {
 		return
 	}
 	var visible []peer.ID
@@ -122,7 +123,8 @@ func (s *Sim) rank() {
 
 // far says whether two peers are not to be connected. Who is hidden chooses its neighbours among the visible members itself.
 func (s *Sim) far(a, b int) bool {
-	if !s.Rows || s.orgs && s.Org(a) == s.Org(b) {
+	some := s.Rows || s.Few && (s.Hidden(a) || s.Hidden(b))
+	if !some || s.orgs && s.Org(a) == s.Org(b) {
 		return false
 	}
 	if s.Hidden(b) {
