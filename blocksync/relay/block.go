@@ -51,6 +51,7 @@ type block struct {
 	pending *pending // we could announce it, too
 	orgNext int      // which hidden member is next
 	guarding
+	trust trust
 }
 
 type announcer struct {

@@ -186,7 +186,7 @@ func (m *Machine) hurries(last time.Time) bool {
 
 // active says whether time alone can change something about a block soon.
 func (b *block) active() bool {
-	return !b.done || b.withheld || b.pending != nil || !b.rebuild.tellAt.IsZero() || b.source != nil && (!b.judged || !b.observed || !b.collectAt.IsZero())
+	return !b.done || b.withheld || b.trust.given != nil && !b.trust.weighed || b.pending != nil || !b.rebuild.tellAt.IsZero() || b.source != nil && (!b.judged || !b.observed || !b.collectAt.IsZero())
 }
 
 // Tick looks after what is overdue, collected or kept long enough.
@@ -216,6 +216,7 @@ func (m *Machine) Tick(now time.Time) {
 			m.tellLate(b)
 			m.judge(b, false)
 			m.observe(b)
+			m.weigh(b)
 		}
 	}
 	m.shed()

@@ -46,6 +46,7 @@ type member struct {
 	tail   tail      // of our block that it was sent last
 	behind time.Time // until when it is taken not to be able to judge our announcements
 
+	lapses  int       // how often it was found to pass nothing on within our organization
 	forlorn time.Time // until when it is taken to get our blocks from nobody but us
 
 	fault  int       // as a source: blocks that stalled; in rows: how often it was asked in vain since it gave something

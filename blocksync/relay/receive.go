@@ -50,8 +50,13 @@ func (m *Machine) Receive(now time.Time, from peer.ID, f *Frame) {
 		if b != nil {
 			s.spare(b)
 			m.reported(s, b, f)
+			m.reportedWithin(s, b, f)
 		}
 	case Unready:
+		if len(f.Targets) > 0 {
+			m.disowned(s, f)
+			return
+		}
 		if b != nil {
 			m.doubt(s, b)
 		}

@@ -192,12 +192,13 @@ func (m *Machine) blame(b *block) {
 		if p.relay0 == nil || len(p.complained) == 0 || b.excused[p.relay0] || b.complain[p.relay0][i] {
 			continue
 		}
-		if !m.third(func(s *member) bool { _, lacks := p.complained[s]; return lacks }) {
+		lacks := func(s *member) bool { _, ok := p.complained[s]; return ok && !(b.alone && s.Hidden) } // those get it from us
+		if !m.third(lacks) {
 			continue
 		}
 		b.lacked[p.relay0] = true
 		since := b.answers(p)
-		if !since.IsZero() && m.third(func(s *member) bool { return p.complained[s].Sub(since) >= travel(p.relay0, s) }) {
+		if !since.IsZero() && m.third(func(s *member) bool { return lacks(s) && p.complained[s].Sub(since) >= travel(p.relay0, s) }) {
 			if b.complain[p.relay0] == nil {
 				b.complain[p.relay0] = map[int]bool{}
 			}

@@ -80,6 +80,8 @@ type schedule struct {
 	loss                float64
 	deed                string
 	faulty, slow, leads int // how many
+	visible             int // of each of three organizations; 0: all
+	rows, guests        bool
 }
 
 // drawSchedule draws a schedule in which up to a third of the peers are at fault.
@@ -92,6 +94,9 @@ func drawSchedule(t *rapid.T) (c schedule) {
 	c.faulty = rapid.IntRange(0, (c.peers-1)/3).Draw(t, "faulty")
 	c.slow = rapid.IntRange(0, c.peers/5).Draw(t, "slow")
 	c.leads = rapid.IntRange(1, min(3, c.peers)).Draw(t, "leaders")
+	c.visible = rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "visible")
+	c.rows = rapid.Bool().Draw(t, "rows")
+	c.guests = c.visible > 0 && rapid.Bool().Draw(t, "guests")
 	return c
 }
 
@@ -134,11 +139,11 @@ func (c schedule) delivers(t require.TestingT) {
 	}
 	s.Run(40 * time.Second)
 	for _, b := range blocks {
-		r := s.Result(b, honest)
+		r := s.Result(b, func(i int) bool { return honest(i) && !c.deserted(i, faulty) })
 		require.Less(t, r.All, 30*time.Second, "block %d", b.Number)
 		for i, p := range s.Peers {
 			if _, got := p.Got[b.Number]; honest(i) && !got {
-				require.Positive(t, c.loss, "block %d at peer %d", b.Number, i)
+				require.True(t, c.loss > 0 || c.hidden(i) && len(faulty) > 0, "block %d at peer %d", b.Number, i)
 				require.True(t, p.Lost[b.Number], "block %d at peer %d neither came nor was given up", b.Number, i)
 			}
 		}
@@ -149,16 +154,48 @@ func (c schedule) delivers(t require.TestingT) {
 		}
 		require.Zero(t, p.Refuted)
 		for j := range s.Peers {
-			if honest(i) && honest(j) && !slow[j] && c.loss == 0 && i != j {
+			if honest(i) && honest(j) && !slow[j] && c.loss == 0 && c.judges(i, j, faulty) && p.Knows(relaysim.ID(j)) {
 				require.Positive(t, p.Weight(relaysim.ID(j)), "peer %d dropped peer %d, which did no wrong", i, j)
 			}
 		}
 	}
 }
 
+// judges says whether a peer can tell whether another is at fault. It cannot by what whole organizations say whose visible members are, nor, of a
+// hidden member of its own, where half of those are.
+func (c schedule) judges(i, j int, faulty map[int]bool) bool {
+	hidden, liars, deserted := 0, 0, false
+	for k := range c.peers {
+		deserted = deserted || c.deserted(k, faulty)
+		if c.hidden(k) && k%3 == j%3 {
+			hidden++
+			if faulty[k] {
+				liars++
+			}
+		}
+	}
+	if c.hidden(j) && i%3 == j%3 {
+		return i != j && 2*liars < hidden
+	}
+	return i != j && !deserted
+}
+
+func (c schedule) hidden(i int) bool { return c.visible > 0 && i/3 >= c.visible }
+
+// deserted says whether a peer is hidden, and all visible members of its organization are at fault.
+func (c schedule) deserted(i int, faulty map[int]bool) bool {
+	for j := i % 3; j < i; j += 3 {
+		if !c.hidden(j) && !faulty[j] {
+			return false
+		}
+	}
+	return c.hidden(i)
+}
+
 func (c schedule) network(faulty, slow map[int]bool) (s *relaysim.Sim) {
 	s = relaysim.New(relaysim.Config{
 		Peers: c.peers, Seed: c.seed, Loss: c.loss, Judge: 2 * time.Millisecond, Topic: 100 * time.Millisecond,
+		Rows: c.rows, Guests: c.guests, Hidden: c.hidden,
 		Org: func(i int) string { return fmt.Sprint(i % 3) }, Leader: func(i int) bool { return i < c.leads && !faulty[i] },
 		Up: func(i int) float64 {
 			if slow[i] {

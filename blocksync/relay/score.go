@@ -21,7 +21,10 @@ func (m *Machine) reported(s *member, b *block, f *Frame) {
 	if b.source == nil || len(f.Missing) != len(b.have) || b.reports[s] != nil {
 		return
 	}
-	b.reports[s], s.behind = f.Missing, time.Time{}
+	b.reports[s] = f.Missing
+	if s.lapses == 0 {
+		s.behind = time.Time{}
+	}
 	if m.feeds(b, s) {
 		b.fed++
 		if f.Probed {

@@ -33,6 +33,7 @@ type source struct {
 	observed  bool // parity was decided about
 	since     time.Time
 	untold    bool      // it is not on the topic
+	alone     bool      // our hidden members get it from us
 	waits     time.Time // when the pieces are shared out; zero if they are
 }
 
@@ -98,7 +99,7 @@ func (m *Machine) distribute(b *block) {
 	fed := slices.DeleteFunc(slices.Clone(all), func(s *member) bool { return m.housed(b, s) })
 	relays := m.relays(m.mates(m.able(all)))
 	direct := len(fed) < 2 || len(fed)*b.Size <= m.direct()
-	alone := m.alone(b)
+	b.alone = m.alone(b)
 	switch {
 	case m.near:
 		b.slice(m.pieceSize(b, len(relays)), 0)
@@ -131,7 +132,7 @@ func (m *Machine) distribute(b *block) {
 				m.send(s, b, f, false)
 			}
 		}
-		if alone || direct && !m.Hidden {
+		if b.alone || direct && !m.Hidden {
 			m.house(b, f, nil)
 		}
 	}

@@ -277,8 +277,8 @@ func (m *Machine) report(b *block) {
 			f.Missing.Set(i)
 		}
 	}
-	for _, a := range b.announcers {
-		if s := m.members[a.id]; s != nil && s.Connected {
+	for _, s := range m.order {
+		if s.Connected && (b.announcedBy(s.ID) || m.Hidden && !s.Hidden && s.Org == m.Org) {
 			m.tell(s, f)
 		}
 	}
