@@ -28,7 +28,7 @@ func (m *Machine) noteGivers(b *block) {
 
 // findTakers finds who only takes, as far as the last block shows. A few are no burden: they are treated like all.
 func (m *Machine) findTakers(b *block) {
-	if m.givers == nil || m.inRows {
+	if m.givers == nil || m.inRows || m.Hidden || m.lodges { // in turns, members of an organization send to one of another
 		return
 	}
 	takers := map[*member]bool{}
