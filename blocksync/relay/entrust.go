@@ -19,9 +19,10 @@ type trust struct {
 	since    time.Time
 }
 
-// entrust notes that a hidden member is to pass a piece on. What was late here is late there, too.
+// entrust notes that a piece has left for a hidden member that is to pass it on. What came late, or waited here for as long as others wait
+// before they complain, is late there, too.
 func (m *Machine) entrust(to *member, b *block, f *Frame) {
-	if b.tries(f.First) > 0 || b.trust.weighed || b.isGuard() {
+	if b.isGuard() || b.trust.weighed || b.tries(f.First) > 0 || m.now.Sub(b.began.Add(b.arrived[f.First])) > m.leastQuiet()+m.perSize(b) {
 		return
 	}
 	if b.trust.given == nil {

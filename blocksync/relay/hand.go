@@ -4,14 +4,20 @@ package relay
 
 import "time"
 
-// left notes that what Next gave last for a peer is written: if the peer is to relay it, it answers for it from now on.
+// left notes that what Next gave last for a peer is written: if the peer is to pass it on, it answers for it from now on.
 func (m *Machine) left(s *member) {
 	i := s.hand
 	s.hand = item{}
-	if i.Frame == nil || i.Mode != Relay || i.block.source == nil {
+	b := i.block
+	switch {
+	case i.Frame == nil:
+		return
+	case i.Mode == WithinOrg:
+		m.entrust(s, b, i.Frame)
+		return
+	case i.Mode != Relay || b.source == nil:
 		return
 	}
-	b := i.block
 	p := &b.pieces[b.of[i.First]]
 	if p.relay0 != s || !p.left.IsZero() {
 		return

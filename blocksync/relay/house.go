@@ -131,7 +131,6 @@ func (m *Machine) house(b *block, f *Frame, from *member) {
 	to := m.freest(b, func(s *member) bool { return s != from && !b.announcedBy(s.ID) })
 	if to != nil {
 		m.send(to, b, b.as(WithinOrg, f), false)
-		m.entrust(to, b, f)
 	}
 }
 
