@@ -28,17 +28,18 @@ type block struct {
 	arrived  []time.Duration // since began, of each leaf
 	lastNew  time.Time
 	course   course
-	moving   time.Time        // when the last new piece of an older block came: this one may wait behind it
-	early    []parkedPiece    // the crown is missing
-	crownAt  time.Time        // when it was asked for
-	passed   Bitmap           // leaves that were forwarded
-	told     map[*member]bool // that it is done
-	again    map[int]int      // targeted forwards, by first leaf
-	probed   bool             // a probe was here
-	crowded  bool             // there was no room for some of it
-	givers   map[*member]bool // who sent us some of it
-	takers   map[*member]bool // who is served last
-	withheld bool             // something waits for them
+	moving   time.Time          // when the last new piece of an older block came: this one may wait behind it
+	early    []parkedPiece      // the crown is missing
+	crownAt  time.Time          // when it was asked for
+	passed   Bitmap             // leaves that were forwarded
+	told     map[*member]bool   // that it is done
+	declines map[*member]Bitmap // leaves that they do not want
+	again    map[int]int        // targeted forwards, by first leaf
+	probed   bool               // a probe was here
+	crowded  bool               // there was no room for some of it
+	givers   map[*member]bool   // who sent us some of it
+	takers   map[*member]bool   // who is served last
+	withheld bool               // something waits for them
 	done     bool
 	without  bool // it is committed, the body came another way
 	refuted  bool
@@ -104,6 +105,7 @@ func (m *Machine) Announced(now time.Time, a Announcement) bool {
 	m.announcedFirst(b, a.From)
 	b.heardOf(now, m.patience())
 	b.announcers = append(b.announcers, announcer{a.From, a.Org})
+	m.decline(b)
 	if b.refuted {
 		return false
 	}

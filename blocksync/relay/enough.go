@@ -19,6 +19,6 @@ func (m *Machine) enough(s *member, b *block, f *Frame) {
 // spare takes back what waits for a member that has a block, of its parity as well, but for what others are to get from it.
 func (s *member) spare(b *block) {
 	s.remove(func(i item) bool {
-		return (i.block == b || i.block.body0 == b) && i.Mode == Final && len(i.Targets) == 0
+		return i.block.base() == b && i.Mode == Final && len(i.Targets) == 0
 	})
 }

@@ -160,9 +160,13 @@ func (m *Machine) pass(b *block, f *Frame, mode Mode, to func(*member) bool) {
 	}
 }
 
-// cancel is a relay's part of a repair: somebody else sends these pieces to these members.
+// cancel is a relay's part of a repair: somebody else sends these pieces to these members. Without targets it is about who sent it.
 func (m *Machine) cancel(s *member, b *block, f *Frame) {
-	if !b.announcedBy(s.ID) {
+	switch {
+	case len(f.Targets) == 0:
+		m.declined(s, b, f)
+		return
+	case !b.announcedBy(s.ID):
 		return
 	}
 	m.stats.Cancelled++

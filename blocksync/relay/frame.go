@@ -44,7 +44,7 @@ type Kind byte
 const (
 	Announce Kind = iota + 1 // Data is a sealed announcement, Proof the crown of the body's tree; to be passed on to Targets
 	Want                     // Missing is overdue, Have is here; no Missing: the announcement or the crown is missing
-	Cancel                   // do not send Missing to Targets any more
+	Cancel                   // do not send Missing to Targets any more; without any, to who says so
 	Done                     // all is here; Missing came late; Have were asked for as the last, or would have been without parity; Probed: the probe was here by then
 	Unready                  // I cannot judge the announcement yet and forward nothing
 	Piece                    // Data are the leaves First to First+Count-1

@@ -127,6 +127,10 @@ const (
 	// takersPart is of what part of the members more have to relay nothing for these to be served last.
 	takersPart = 8
 
+	// declineEach is how many bytes of a block there have to be for each member for a leader that stands by to ask them not to send it; it
+	// watches one in watchPart of watchRuns parts of the block, and the last.
+	declineEach, watchRuns, watchPart = 1 << 10, 32, 8
+
 	// stagger is what each rank waits at least before it announces a block as well.
 	stagger = 60 * time.Millisecond
 	// remembered is how many blocks' first announcers decide the rank.

@@ -28,6 +28,14 @@ type guarding struct {
 // isGuard says whether this is parity.
 func (b *block) isGuard() bool { return b.body0 != nil }
 
+// base is the body that a guard guards, or that b itself is.
+func (b *block) base() *block {
+	if b.isGuard() {
+		return b.body0
+	}
+	return b
+}
+
 // guardRef names the parity of a body on the wire: the first bytes of SHA-256 over the name of the body, the number of shards
 // (8 bytes, big-endian) and the root.
 func guardRef(of Ref, p parity.Sum) Ref {
@@ -164,7 +172,7 @@ func (m *Machine) guardFrame(s *member, g *block, f *Frame) {
 func (m *Machine) progress(b *block) {
 	switch {
 	case b.isGuard():
-		b = b.body0
+		b = b.base()
 		b.lastNew = m.now
 	case b.missing == 0:
 		m.finish(b, b.body)

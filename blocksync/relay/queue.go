@@ -85,7 +85,7 @@ func (m *Machine) tell(s *member, f *Frame) {
 
 // send queues a piece of a block.
 func (m *Machine) send(s *member, b *block, f *Frame, repair bool) {
-	if !s.Connected {
+	if !s.Connected || !repair && b.unwanted(s, f) {
 		return
 	}
 	if s.bytes > queueBytes {

@@ -18,6 +18,18 @@ type pending struct {
 	wait time.Duration
 	due  time.Time
 	seen Bitmap // leaves that came from others
+
+	declined Bitmap // leaves that others were asked not to send; nil: they were not
+}
+
+// spread says whether all came that was to.
+func (p *pending) spread(leaves int) bool {
+	for i := range leaves {
+		if !p.seen.Has(i) && !p.declined.Has(i) {
+			return false
+		}
+	}
+	return true
 }
 
 // Offer hands over a block of the ordering service: like Publish, but several leaders have it. The one that was first with
@@ -36,6 +48,7 @@ func (m *Machine) Offer(now time.Time, a Announcement, body []byte, tree *leaves
 	}
 	wait := time.Duration(max(1, rank)) * m.patience()
 	b.pending = &pending{wait: wait, due: now.Add(wait), seen: NewBitmap(tree.Count())}
+	m.decline(b)
 }
 
 // Announces says whether we have announced a block; until then others may.
@@ -70,14 +83,13 @@ func (m *Machine) standBy(b *block) {
 	if p == nil {
 		return
 	}
-	seen := p.seen.Count()
 	switch {
-	case seen == b.tree.Count():
+	case p.spread(b.tree.Count()):
 		b.pending, b.doneAt = nil, m.now
 	case m.now.Before(p.due):
 	default:
 		b.pending, b.doneAt = nil, m.now
-		if seen == 0 {
+		if p.seen.Count() == 0 {
 			m.begin(b)
 			return
 		}
@@ -128,7 +140,7 @@ func (m *Machine) yield(b *block) {
 		b.slice(m.pieceSize(b, len(m.order)), 0)
 	}
 	for _, s := range m.order {
-		s.remove(func(i item) bool { return (i.block == b || i.block.body0 == b) && i.Mode == Relay })
+		s.remove(func(i item) bool { return i.block.base() == b && i.Mode == Relay })
 	}
 }
 
