@@ -13,7 +13,7 @@ func (m *Machine) forwards(s *member, b *block, f *Frame) bool {
 		return b.announcedBy(s.ID) && b.again[f.First] < serveMost && len(f.Targets) > 0
 	case WithinOrg:
 		return s.Org == m.Org && !b.passed.holds(f.First, f.Count)
-	case Final, Housed:
+	case Final, Housed, IntoOrg:
 		return len(f.Targets) > 0 && len(f.Targets) <= maxTargets && !b.passed.holds(f.First, f.Count)
 	default:
 		return f.Mode.alongRow() && !b.passed.holds(f.First, f.Count)
@@ -35,6 +35,9 @@ func (m *Machine) forward(s *member, b *block, f *Frame, isNew bool) {
 		case Targeted:
 			b.again = count(b.again, f.First)
 			m.pass(b, f, Final, func(t *member) bool { return t != s && slices.Contains(f.Targets, t.short) })
+		case IntoOrg:
+			mark(b.passed, f)
+			m.swap(s, b, f)
 		case Final, Housed:
 			mark(b.passed, f)
 			m.pass(b, f, Final, func(t *member) bool { return t != s && slices.Contains(f.Targets, t.short) })

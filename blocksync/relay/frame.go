@@ -62,7 +62,7 @@ const (
 	Probe                 // forwards it to all as Probed: the source wonders whether this relay is well again
 	Probed                // reports that it came
 	WithinOrg             // forwards it to the hidden members of its organization
-	IntoOrg               // forwards it to all of its organization, to the visible members as Housed
+	IntoOrg               // forwards it to all of its organization, to the visible members, or Targets in their place, as Housed
 	Housed                // as Final, and the hidden members of its organization get it from another
 
 	// Along and the numbers above, up to grid.MaxBits more: forwards it, piece or announcement, along its row, which so many

@@ -4,7 +4,10 @@ package relay_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,7 +31,7 @@ func TestGuestsAreServedOnce(t *testing.T) {
 		copies, sent    float64 // of a body: received by each peer, sent by the source
 	}{
 		"one visible":         {visible: 1, first: 300 * time.Millisecond, later: 250 * time.Millisecond, copies: 1.06, sent: 1.8},
-		"two visible":         {visible: 2, first: 300 * time.Millisecond, later: 260 * time.Millisecond, copies: 1.06, sent: 1.8},
+		"two visible":         {visible: 2, first: 320 * time.Millisecond, later: 260 * time.Millisecond, copies: 1.06, sent: 1.8},
 		"all leaders have it": {visible: 1, leads: true, first: 300 * time.Millisecond, later: 250 * time.Millisecond, copies: 1.05, sent: 1.8},
 		"hidden source":       {visible: 1, source: 3, first: 300 * time.Millisecond, later: 250 * time.Millisecond, copies: 1.06, sent: 1.8},
 		// The first block shows that its hidden members get nothing over others.
@@ -88,6 +91,116 @@ func TestHiddenMemberSharesOutWhatComesFromOthers(t *testing.T) {
 	p.Receive(p.now, "source", b.piece(relay.IntoOrg, 4, 4))
 	require.Empty(t, modes("visible"))
 	require.Empty(t, modes("hidden"))
+}
+
+// TestHiddenMemberServesOthersVisibleOnes where it is told to, in place of its own; whom it does not reach gets it over its own.
+func TestHiddenMemberServesOthersVisibleOnes(t *testing.T) {
+	b := newBlock(1, 100_000, "source")
+	p := &player{t, relay.New(relay.Config{Self: "me", Org: "org", Hidden: true, Rand: rand.New(rand.NewPCG(1, 2))}), time.Unix(1000, 0)}
+	p.Members(p.now, []relay.Member{
+		{ID: "source", Org: "first", Connected: true}, {ID: "other", Org: "other", Connected: true}, {ID: "far", Org: "far"},
+		{ID: "visible", Org: "org", Connected: true}, {ID: "hidden", Org: "org", Connected: true, Hidden: true},
+	})
+	require.True(t, p.Announced(p.now, b.Announcement))
+	receive := func(first int, targets ...peer.ID) (got map[peer.ID]*relay.Frame) {
+		var names []relay.Short
+		for _, id := range targets {
+			names = append(names, relay.ShortOf(id))
+		}
+		p.Receive(p.now, "source", b.piece(relay.IntoOrg, first, 1, names...))
+		got = map[peer.ID]*relay.Frame{}
+		for _, id := range []peer.ID{"source", "other", "visible", "hidden"} {
+			for _, f := range p.sent(id) {
+				require.Nil(t, got[id], "twice to %s", id)
+				got[id] = f
+			}
+		}
+		return got
+	}
+	got := receive(4, "other")
+	require.Len(t, got, 2)
+	require.Equal(t, relay.Housed, got["other"].Mode)
+	require.Empty(t, got["other"].Targets)
+	require.Equal(t, relay.Final, got["hidden"].Mode)
+	require.Empty(t, receive(4, "other"), "once")
+
+	got = receive(5, "other", "far")
+	require.Len(t, got, 3)
+	require.Equal(t, relay.Housed, got["other"].Mode)
+	require.Equal(t, relay.Final, got["visible"].Mode)
+	require.Equal(t, []relay.Short{relay.ShortOf("far")}, got["visible"].Targets)
+
+	require.Len(t, receive(6, "who is that?"), 2, "another's view")
+	many := make([]peer.ID, 9)
+	for i := range many {
+		many[i] = "other"
+	}
+	require.Len(t, receive(7, many...), 1, "more targets than anybody may name: its own hidden ones have it")
+}
+
+// TestVisibleMembersAreServedByOthers: a piece that enters organizations by hidden members goes from each to the visible ones of another
+// of these, in turns, but for those whose visible members have sent us nothing.
+func TestVisibleMembersAreServedByOthers(t *testing.T) {
+	hosts := map[relay.Short]string{}
+	var members []relay.Member
+	for _, org := range []string{"a", "b", "c"} {
+		hosts[relay.ShortOf(peer.ID("visible "+org))] = org
+		members = append(members,
+			relay.Member{ID: peer.ID("visible " + org), Org: org, Connected: true},
+			relay.Member{ID: peer.ID("guest " + org), Org: org, Connected: true, Guest: true})
+	}
+	members = append(members, relay.Member{ID: "source", Org: "source", Connected: true})
+	for name, c := range map[string]struct {
+		silent string
+		swaps  map[string]string // of what organizations the guest of one serves the visible members: its own, if that is not told
+	}{
+		"all relay":  {"", map[string]string{"a": "bc", "b": "ac", "c": "ab"}},
+		"a does not": {"a", map[string]string{"a": "", "b": "c", "c": "b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := play(t, members...)
+			first := newBlock(1, 100_000, "source")
+			p.Announced(p.now, first.Announcement)
+			var givers []peer.ID
+			for _, m := range members[:6] {
+				if m.Org != c.silent || m.Guest {
+					givers = append(givers, m.ID)
+				}
+			}
+			for i := range first.tree.Count() {
+				p.Receive(p.now, givers[i%len(givers)], first.piece(relay.Final, i, 1))
+			}
+			require.Len(t, p.Take().Complete, 1)
+
+			b := newBlock(2, 100_000, "source")
+			p.Announced(p.now, b.Announcement)
+			swaps, direct := map[string]map[string]bool{}, 0
+			for i := range 40 {
+				p.Receive(p.now, "source", b.piece(relay.Relay, i, 1))
+				for _, m := range members[:6] {
+					for _, f := range p.sent(m.ID) {
+						switch {
+						case f.Kind != relay.Piece || f.Ref != b.Ref():
+						case !m.Guest:
+							direct++
+						default:
+							require.Equal(t, relay.IntoOrg, f.Mode)
+							if swaps[m.Org] == nil {
+								swaps[m.Org] = map[string]bool{}
+							}
+							for _, target := range f.Targets {
+								swaps[m.Org][hosts[target]] = true
+							}
+						}
+					}
+				}
+			}
+			require.Positive(t, direct, "it is their turn now and then")
+			for org, of := range c.swaps {
+				require.ElementsMatch(t, strings.Split(of, ""), slices.Collect(maps.Keys(swaps[org])), "by the guest of %s", org)
+			}
+		})
+	}
 }
 
 // TestNobodyCountsOnWhoIsCatchingUp: a hidden member that cannot judge a block passes nothing on, and is not asked to for a while.

@@ -13,7 +13,7 @@ import (
 // visible or not, who passes it on to the others. So each organization is sent one copy, and its members share that among themselves:
 //
 //	source --> guest ----------> visible members --> one hidden member of each --> the others
-//	source --> visible member --> a member of each organization --> the others
+//	source --> visible member --> a member of each organization --> the hidden ones of its own, the visible ones of another
 //
 // Whoever announces a block has sent it once then: its own hidden members get it from others, as their guests.
 
@@ -77,6 +77,7 @@ func (m *Machine) guests(b *block, from *member, all bool) (some []*member) {
 // get the piece from their guest.
 func (m *Machine) lodge(b *block, plain *Frame, guests []*member) (lodged map[string]bool) {
 	lodged = map[string]bool{}
+	var heads []*member
 	for len(guests) > 0 {
 		n, housed := 1, m.housed(b, guests[0])
 		for n < len(guests) && guests[n].Org == guests[0].Org && (housed || n <= maxTargets) {
@@ -86,7 +87,7 @@ func (m *Machine) lodge(b *block, plain *Frame, guests []*member) (lodged map[st
 		if housed {
 			if k := turn % (n + 1); k < n {
 				lodged[guests[k].Org] = true
-				m.send(guests[k], b, b.as(IntoOrg, plain), false)
+				heads = append(heads, guests[k])
 			}
 		} else {
 			head := guests[turn%n]
@@ -94,7 +95,44 @@ func (m *Machine) lodge(b *block, plain *Frame, guests []*member) (lodged map[st
 		}
 		guests = guests[n:]
 	}
+	m.enter(b, plain, heads)
 	return lodged
+}
+
+// enter sends a piece to one member of each of several organizations, which passes it on to the others of its own. To the visible ones of
+// its own it would send most of a body over one connection, whose window would hold it up: these get it from that of another
+// organization, any one for each piece. Organizations whose visible members sent nothing of the last block keep to themselves:
+// they may not tell who of their hidden ones passes nothing on.
+func (m *Machine) enter(b *block, plain *Frame, heads []*member) {
+	var swap []*member
+	var hosts [][]Short
+	for _, s := range heads {
+		if of, ok := m.hostsOf(s.Org); ok && len(of) <= maxTargets {
+			swap, hosts = append(swap, s), append(hosts, of)
+		} else {
+			m.send(s, b, b.as(IntoOrg, plain), false)
+		}
+	}
+	n := len(swap)
+	by := 1 + m.Rand.IntN(max(1, n-1))
+	for i, s := range swap {
+		f := b.as(IntoOrg, plain)
+		if n > 1 {
+			f.Targets = hosts[(i+by)%n]
+		}
+		m.send(s, b, f, false)
+	}
+}
+
+// hostsOf are the visible members of an organization; ok says that each of them sent us something of the last block that shows it.
+func (m *Machine) hostsOf(org string) (some []Short, ok bool) {
+	ok = true
+	for _, s := range m.order {
+		if s.Org == org && !s.Guest && !s.Hidden && (s.Connected || s.Far) {
+			some, ok = append(some, s.short), ok && (m.givers == nil || m.givers[s])
+		}
+	}
+	return some, ok
 }
 
 // over is a piece for one of some members that is to pass it on to the others.
@@ -108,11 +146,31 @@ func (b *block) over(f *Frame, head *member, some []*member) *Frame {
 	return g
 }
 
-// shareOut sends a piece that came from another organization to all of ours.
+// shareOut sends a piece that came from another organization to all of ours, but to the visible ones only if they get it from nobody else.
 func (m *Machine) shareOut(s *member, b *block, f *Frame) {
 	lacks := func(t *member) bool { return t != s && t.Org == m.Org && !b.announcedBy(t.ID) }
 	m.pass(b, f, Final, func(t *member) bool { return t.Hidden && lacks(t) })
-	m.pass(b, f, Housed, func(t *member) bool { return !t.Hidden && lacks(t) })
+	if len(f.Targets) == 0 {
+		m.pass(b, f, Housed, func(t *member) bool { return !t.Hidden && lacks(t) })
+	}
+}
+
+// swap sends a piece to the visible members of another organization, whose hidden ones have it from there. Whom we do not reach gets
+// it over one of ours.
+func (m *Machine) swap(s *member, b *block, f *Frame) {
+	far := b.as(Final, f)
+	for _, name := range f.Targets {
+		switch t := m.shorts[name]; {
+		case t == nil || !t.Connected:
+			far.Targets = append(far.Targets, name)
+		case t != s && !b.announcedBy(t.ID):
+			m.send(t, b, b.as(Housed, f), false)
+		}
+	}
+	over := slices.IndexFunc(m.kin, func(t *member) bool { return t != s && !b.announcedBy(t.ID) })
+	if over >= 0 && len(far.Targets) > 0 {
+		m.send(m.kin[over], b, far, false)
+	}
 }
 
 // shelter sends a piece to one hidden member of our organization, which forwards it to the others. The visible members of

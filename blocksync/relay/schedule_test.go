@@ -156,7 +156,7 @@ func (c schedule) delivers(t require.TestingT) {
 		}
 		require.Zero(t, p.Refuted)
 		for j := range s.Peers {
-			if honest(i) && honest(j) && !slow[j] && c.loss == 0 && c.judges(i, j, faulty) && p.Knows(relaysim.ID(j)) {
+			if honest(i) && honest(j) && !slow[j] && c.loss == 0 && c.judges(i, j, faulty, slow) && p.Knows(relaysim.ID(j)) {
 				require.Positive(t, p.Weight(relaysim.ID(j)), "peer %d dropped peer %d, which did no wrong", i, j)
 			}
 		}
@@ -164,11 +164,19 @@ func (c schedule) delivers(t require.TestingT) {
 }
 
 // judges says whether a peer can tell whether another is at fault. It cannot by what whole organizations say whose visible members are, nor, of a
-// hidden member of its own, where half of those are.
-func (c schedule) judges(i, j int, faulty map[int]bool) bool {
+// hidden member of its own, where half of those are; and in rows, along which they pass pieces on for each other, no more than a third of the
+// visible ones may be at fault or slow.
+func (c schedule) judges(i, j int, faulty, slow map[int]bool) bool {
 	hidden, liars, deserted := 0, 0, false
+	visible, late := 0, 0
 	for k := range c.peers {
 		deserted = deserted || c.deserted(k, faulty)
+		if !c.hidden(k) {
+			visible++
+			if faulty[k] || slow[k] {
+				late++
+			}
+		}
 		if c.hidden(k) && k%3 == j%3 {
 			hidden++
 			if faulty[k] {
@@ -179,7 +187,7 @@ func (c schedule) judges(i, j int, faulty map[int]bool) bool {
 	if c.hidden(j) && i%3 == j%3 {
 		return i != j && 2*liars < hidden
 	}
-	return i != j && !deserted
+	return i != j && !deserted && !(c.rows && 3*late > visible)
 }
 
 func (c schedule) hidden(i int) bool { return c.visible > 0 && i/3 >= c.visible }
