@@ -24,20 +24,29 @@ type neighbour struct {
 	refused               bool
 
 	mu   sync.Mutex // guards all below
-	rtt  time.Duration
+	rtt  roundTrip
 	open bool
 }
 
 func (n *neighbour) up() (rtt time.Duration, open bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.rtt, n.open
+	return n.rtt.is, n.open
 }
 
 func (n *neighbour) set(rtt time.Duration, open bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.rtt, n.open = rtt, open
+	n.rtt, n.open = roundTrip{is: rtt}, open
+}
+
+// measured takes another measurement; doubt says that it is to be repeated soon, changed that what is believed is another.
+func (n *neighbour) measured(rtt time.Duration) (doubt, changed bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	before := n.rtt.is
+	doubt = n.rtt.add(rtt)
+	return doubt, 2*n.rtt.is < before || 4*n.rtt.is > 5*before
 }
 
 // wake wakes the writer of control frames, that of pieces, or both. Each wakes a goroutine, which costs as much as a short frame.
