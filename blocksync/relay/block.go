@@ -51,6 +51,7 @@ type block struct {
 	*source
 	pending *pending // we could announce it, too
 	orgNext int      // which hidden member is next
+	entry   int      // and which guest
 	guarding
 	trust trust
 }

@@ -76,6 +76,9 @@ func (m *Machine) guests(b *block, from *member, all bool) (some []*member) {
 // that houses its guests it may be the turn of the visible members instead; where it is not, lodge returns the organization, for they
 // get the piece from their guest.
 func (m *Machine) lodge(b *block, plain *Frame, guests []*member) (lodged map[string]bool) {
+	if b.entry++; b.entry == 1 { // so that relays do not begin at the same ones
+		b.entry += m.Rand.IntN(1 << 16)
+	}
 	lodged = map[string]bool{}
 	var heads []*member
 	for len(guests) > 0 {
@@ -83,14 +86,13 @@ func (m *Machine) lodge(b *block, plain *Frame, guests []*member) (lodged map[st
 		for n < len(guests) && guests[n].Org == guests[0].Org && (housed || n <= maxTargets) {
 			n++
 		}
-		turn := plain.First / plain.Count
 		if housed {
-			if k := turn % (n + 1); k < n {
+			if k := b.entry % (n + 1); k < n {
 				lodged[guests[k].Org] = true
 				heads = append(heads, guests[k])
 			}
 		} else {
-			head := guests[turn%n]
+			head := guests[b.entry%n]
 			m.send(head, b, b.over(plain, head, guests[:n]), false)
 		}
 		guests = guests[n:]

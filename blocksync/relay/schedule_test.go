@@ -164,7 +164,7 @@ func (c schedule) delivers(t require.TestingT) {
 }
 
 // judges says whether a peer can tell whether another is at fault. It cannot by what whole organizations say whose visible members are, nor, of a
-// hidden member of its own, where half of those are; and in rows, along which they pass pieces on for each other, no more than a third of the
+// hidden member of its own, where half of those are; and in rows, along which they pass pieces on for each other, no more than a quarter of the
 // visible ones may be at fault or slow.
 func (c schedule) judges(i, j int, faulty, slow map[int]bool) bool {
 	hidden, liars, deserted := 0, 0, false
@@ -187,7 +187,7 @@ func (c schedule) judges(i, j int, faulty, slow map[int]bool) bool {
 	if c.hidden(j) && i%3 == j%3 {
 		return i != j && 2*liars < hidden
 	}
-	return i != j && !deserted && !(c.rows && 3*late > visible)
+	return i != j && !deserted && !(c.rows && 4*late > visible)
 }
 
 func (c schedule) hidden(i int) bool { return c.visible > 0 && i/3 >= c.visible }
