@@ -23,6 +23,7 @@ const (
 	LingerBytes, Linger, QueueBytes                 = lingerBytes, linger, queueBytes
 	DirectBytes, IntroduceAbove, GuestsAbove        = directBytes, introduceAbove, guestsAbove
 	IntroduceBig, BigBody                           = introduceBig, bigBody
+	SwapLeast                                       = swapLeast
 	DirectBytesNear, NearRTT                        = directBytesNear, nearRTT
 	Work, WorkBurst, OrgWork, OrgWorkBurst          = work, workBurst, orgWork, orgWorkBurst
 	LongFrame                                       = longFrame
@@ -66,7 +67,7 @@ func Limits() map[string]string {
 		"workFrame": workFrame, "workAnnounce": workAnnounce, "workWant": workWant, "longFrame": longFrame,
 		"MaxFrame": MaxFrame, "MaxData": MaxData, "maxTargetsOnWire": maxTargetsOnWire, "maxWords": maxWords, "maxScope": maxScope,
 		"maxScopes": maxScopes, "Window": Window, "rootsPerOrg": rootsPerOrg, "parkBytes": parkBytes, "heldBytes": heldBytes,
-		"announcerBytes": announcerBytes, "lingerBytes": lingerBytes, "queueBytes": queueBytes, "directBytes": directBytes, "directBytesNear": directBytesNear, "pieceNear": pieceNear, "introduceAbove": introduceAbove, "guestsAbove": guestsAbove, "introduceBig": introduceBig, "bigBody": bigBody,
+		"announcerBytes": announcerBytes, "lingerBytes": lingerBytes, "queueBytes": queueBytes, "directBytes": directBytes, "directBytesNear": directBytesNear, "pieceNear": pieceNear, "introduceAbove": introduceAbove, "guestsAbove": guestsAbove, "swapLeast": swapLeast, "introduceBig": introduceBig, "bigBody": bigBody,
 		"tiersAbove": tiersAbove, "parityMin": parityMin, "maxGuards": maxGuards,
 	} {
 		limits[name] = strconv.Itoa(v)

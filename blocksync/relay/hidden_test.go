@@ -4,10 +4,8 @@ package relay_test
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -139,45 +137,43 @@ func TestHiddenMemberServesOthersVisibleOnes(t *testing.T) {
 }
 
 // TestVisibleMembersAreServedByOthers: a piece that enters organizations by hidden members goes from each to the visible ones of another
-// of these, in turns, but for those whose visible members have sent us nothing.
+// of these, of any, if they are many; but for those whose visible members have sent us nothing.
 func TestVisibleMembersAreServedByOthers(t *testing.T) {
-	hosts := map[relay.Short]string{}
-	var members []relay.Member
-	for _, org := range []string{"a", "b", "c"} {
-		hosts[relay.ShortOf(peer.ID("visible "+org))] = org
-		members = append(members,
-			relay.Member{ID: peer.ID("visible " + org), Org: org, Connected: true},
-			relay.Member{ID: peer.ID("guest " + org), Org: org, Connected: true, Guest: true})
-	}
-	members = append(members, relay.Member{ID: "source", Org: "source", Connected: true})
 	for name, c := range map[string]struct {
+		orgs   int
 		silent string
-		swaps  map[string]string // of what organizations the guest of one serves the visible members: its own, if that is not told
+		swap   bool
 	}{
-		"all relay":  {"", map[string]string{"a": "bc", "b": "ac", "c": "ab"}},
-		"a does not": {"a", map[string]string{"a": "", "b": "c", "c": "b"}},
+		"all relay":                     {relay.SwapLeast, "", true},
+		"one does not":                  {relay.SwapLeast + 1, "a", true},
+		"one does not, and few do":      {relay.SwapLeast, "a", false},
+		"there are few organizations":   {relay.SwapLeast - 1, "", false},
+		"there are three organizations": {3, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			members := []relay.Member{{ID: "source", Org: "source", Connected: true}}
+			visible, hosts := []peer.ID{}, map[relay.Short]string{}
+			for i := range c.orgs {
+				org := string(rune('a' + i))
+				visible = append(visible, peer.ID("visible "+org))
+				hosts[relay.ShortOf(visible[i])] = org
+				members = append(members, relay.Member{ID: visible[i], Org: org, Connected: true}, relay.Member{ID: peer.ID("guest " + org), Org: org, Connected: true, Guest: true})
+			}
 			p := play(t, members...)
 			first := newBlock(1, 100_000, "source")
 			p.Announced(p.now, first.Announcement)
-			var givers []peer.ID
-			for _, m := range members[:6] {
-				if m.Org != c.silent || m.Guest {
-					givers = append(givers, m.ID)
-				}
-			}
+			givers := slices.DeleteFunc(slices.Clone(members[1:]), func(m relay.Member) bool { return m.Org == c.silent && !m.Guest })
 			for i := range first.tree.Count() {
-				p.Receive(p.now, givers[i%len(givers)], first.piece(relay.Final, i, 1))
+				p.Receive(p.now, givers[i%len(givers)].ID, first.piece(relay.Final, i, 1))
 			}
 			require.Len(t, p.Take().Complete, 1)
 
-			b := newBlock(2, 100_000, "source")
+			b := newBlock(2, 300_000, "source")
 			p.Announced(p.now, b.Announcement)
-			swaps, direct := map[string]map[string]bool{}, 0
-			for i := range 40 {
+			serves, direct := map[string]map[string]bool{}, 0
+			for i := range b.tree.Count() {
 				p.Receive(p.now, "source", b.piece(relay.Relay, i, 1))
-				for _, m := range members[:6] {
+				for _, m := range members[1:] {
 					for _, f := range p.sent(m.ID) {
 						switch {
 						case f.Kind != relay.Piece || f.Ref != b.Ref():
@@ -185,19 +181,24 @@ func TestVisibleMembersAreServedByOthers(t *testing.T) {
 							direct++
 						default:
 							require.Equal(t, relay.IntoOrg, f.Mode)
-							if swaps[m.Org] == nil {
-								swaps[m.Org] = map[string]bool{}
+							if serves[m.Org] == nil {
+								serves[m.Org] = map[string]bool{}
 							}
 							for _, target := range f.Targets {
-								swaps[m.Org][hosts[target]] = true
+								serves[m.Org][hosts[target]] = true
 							}
 						}
 					}
 				}
 			}
 			require.Positive(t, direct, "it is their turn now and then")
-			for org, of := range c.swaps {
-				require.ElementsMatch(t, strings.Split(of, ""), slices.Collect(maps.Keys(swaps[org])), "by the guest of %s", org)
+			for _, org := range hosts {
+				want := 0
+				if c.swap && org != c.silent {
+					want = relay.SwapLeast - 1 // all others that take part
+				}
+				require.Len(t, serves[org], want, "whom the guest of %s serves", org)
+				require.NotContains(t, serves[org], org, "it would serve its own without being told")
 			}
 		})
 	}

@@ -103,8 +103,8 @@ func (m *Machine) lodge(b *block, plain *Frame, guests []*member) (lodged map[st
 
 // enter sends a piece to one member of each of several organizations, which passes it on to the others of its own. To the visible ones of
 // its own it would send most of a body over one connection, whose window would hold it up: these get it from that of another
-// organization, any one for each piece. Organizations whose visible members sent nothing of the last block keep to themselves:
-// they may not tell who of their hidden ones passes nothing on.
+// organization, any one for each piece. Of few organizations one hidden member that passes nothing on would delay too many. Organizations
+// whose visible members sent nothing of the last block keep to themselves: they may not tell who of their hidden ones is mute.
 func (m *Machine) enter(b *block, plain *Frame, heads []*member) {
 	var swap []*member
 	var hosts [][]Short
@@ -119,7 +119,7 @@ func (m *Machine) enter(b *block, plain *Frame, heads []*member) {
 	by := 1 + m.Rand.IntN(max(1, n-1))
 	for i, s := range swap {
 		f := b.as(IntoOrg, plain)
-		if n > 1 {
+		if n >= swapLeast {
 			f.Targets = hosts[(i+by)%n]
 		}
 		m.send(s, b, f, false)

@@ -115,6 +115,8 @@ const (
 	// guestShare is the part of a visible member's pieces that a guest relays: a visible member sends each of its own to one member of
 	// every organization, hidden ones as well, and a guest to the visible ones, who have to pass it on.
 	guestShare = 0.2
+	// swapLeast is among how many organizations hidden members serve each other's visible ones.
+	swapLeast = 8
 	// guestsAbove is from how many members on, where some are guests, pieces go along rows though everybody visible is connected: to send each to
 	// every organization would take longer, and guests may be connected to some visible members only.
 	guestsAbove = 150

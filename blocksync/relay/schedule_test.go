@@ -108,13 +108,14 @@ func TestEveryScheduleDelivers(t *testing.T) {
 
 // TestSchedulesThatFailed are those by which mistakes were found. A source blamed relays for pieces that they did not pass on
 // because they had them of another source, for what was still in its own queue, and for what it had taken back; a
-// visible member blamed hidden ones for what was still in its queue. What waited for those who take nothing kept everybody from repairing anything.
+// visible member blamed hidden ones for what was still in its queue, and a source a relay for what others' hidden members did not pass on. What waited for those who take nothing kept everybody from repairing anything.
 func TestSchedulesThatFailed(t *testing.T) {
 	for name, c := range map[string]schedule{
-		"a slow source and another beside it":   {peers: 11, seed: 0xffffffffffffffff, size: 300_000, deed: "mute", faulty: 3, slow: 1, leads: 3},
-		"four sources":                          {peers: 5, seed: 0x56, size: 600_000, deed: "duplicates", faulty: 1, slow: 1, leads: 4},
-		"the queues of those who take nothing":  {peers: 11, seed: 0x24647a, size: 300_000, deed: stalls, faulty: 3, slow: 2, leads: 3},
-		"a slow peer that hidden ones wait for": {peers: 11, seed: 0x13f, size: 300_000, deed: "alters", slow: 1, leads: 1, visible: 1, rows: true, guests: true},
+		"a slow source and another beside it":                   {peers: 11, seed: 0xffffffffffffffff, size: 300_000, deed: "mute", faulty: 3, slow: 1, leads: 3},
+		"four sources":                                          {peers: 5, seed: 0x56, size: 600_000, deed: "duplicates", faulty: 1, slow: 1, leads: 4},
+		"the queues of those who take nothing":                  {peers: 11, seed: 0x24647a, size: 300_000, deed: stalls, faulty: 3, slow: 2, leads: 3},
+		"a mute hidden member that nobody of its own finds out": {peers: 10, deed: "mute", size: 100_000, faulty: 2, leads: 3, visible: 2, guests: true},
+		"a slow peer that hidden ones wait for":                 {peers: 11, seed: 0x13f, size: 300_000, deed: "alters", slow: 1, leads: 1, visible: 1, rows: true, guests: true},
 	} {
 		t.Run(name, func(t *testing.T) { c.delivers(t) })
 	}
