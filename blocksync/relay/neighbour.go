@@ -40,13 +40,13 @@ func (n *neighbour) set(rtt time.Duration, open bool) {
 	n.rtt, n.open = roundTrip{is: rtt}, open
 }
 
-// measured takes another measurement; doubt says that it is to be repeated soon, changed that what is believed is another.
-func (n *neighbour) measured(rtt time.Duration) (doubt, changed bool) {
+// measured takes another measurement; it reports whether what is believed is quite another now.
+func (n *neighbour) measured(rtt time.Duration) (changed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	before := n.rtt.is
-	doubt = n.rtt.add(rtt)
-	return doubt, 2*n.rtt.is < before || 4*n.rtt.is > 5*before
+	n.rtt.add(rtt)
+	return 2*n.rtt.is < before || 4*n.rtt.is > 5*before
 }
 
 // wake wakes the writer of control frames, that of pieces, or both. Each wakes a goroutine, which costs as much as a short frame.

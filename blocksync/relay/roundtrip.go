@@ -12,18 +12,16 @@ type roundTrip struct {
 	longer int           // how many
 }
 
-// add takes a measurement. Doubt says that it was longer, and not believed yet.
-func (r *roundTrip) add(rtt time.Duration) (doubt bool) {
+// add takes a measurement.
+func (r *roundTrip) add(rtt time.Duration) {
 	if r.is == 0 || rtt <= r.is+r.is/4 {
 		*r = roundTrip{is: rtt}
-		return false
+		return
 	}
 	if r.longer++; r.longer == 1 || rtt < r.least {
 		r.least = rtt
 	}
-	if r.longer < echoDoubts {
-		return true
+	if r.longer == echoDoubts {
+		*r = roundTrip{is: r.least}
 	}
-	*r = roundTrip{is: r.least}
-	return false
 }

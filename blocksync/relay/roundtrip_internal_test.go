@@ -11,21 +11,17 @@ import (
 
 // TestRoundTrips: busy moments do not count, longer ways do.
 func TestRoundTrips(t *testing.T) {
-	type step struct {
-		ms, is int
-		doubt  bool
-	}
-	for name, steps := range map[string][]step{
-		"the first counts":               {{900, 900, false}, {50, 50, false}},
-		"a little more or less counts":   {{50, 50, false}, {60, 60, false}, {40, 40, false}},
-		"two busy moments":               {{50, 50, false}, {90, 50, true}, {150, 50, true}, {51, 51, false}, {90, 51, true}, {90, 51, true}},
-		"a longer way, and busy moments": {{50, 50, false}, {150, 50, true}, {90, 50, true}, {110, 90, false}, {91, 91, false}},
+	for name, c := range map[string]struct{ measured, believed []int }{
+		"the first counts":               {[]int{900, 50}, []int{900, 50}},
+		"a little more or less counts":   {[]int{50, 60, 40}, []int{50, 60, 40}},
+		"three busy moments":             {[]int{50, 90, 150, 90, 51, 90, 90}, []int{50, 50, 50, 50, 51, 51, 51}},
+		"a longer way, and busy moments": {[]int{50, 150, 90, 130, 110, 91}, []int{50, 50, 50, 50, 90, 91}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var r roundTrip
-			for i, s := range steps {
-				require.Equal(t, s.doubt, r.add(time.Duration(s.ms)*time.Millisecond), "step %d", i)
-				require.Equal(t, time.Duration(s.is)*time.Millisecond, r.is, "step %d", i)
+			for i, rtt := range c.measured {
+				r.add(time.Duration(rtt) * time.Millisecond)
+				require.Equal(t, time.Duration(c.believed[i])*time.Millisecond, r.is, "after %d", i)
 			}
 		})
 	}
