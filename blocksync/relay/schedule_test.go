@@ -146,7 +146,7 @@ func (c schedule) delivers(t require.TestingT) {
 		require.Less(t, r.All, 30*time.Second, "block %d", b.Number)
 		for i, p := range s.Peers {
 			if _, got := p.Got[b.Number]; honest(i) && !got {
-				require.True(t, c.loss > 0 || c.hidden(i) && len(faulty) > 0, "block %d at peer %d", b.Number, i)
+				require.True(t, c.loss > 0 || c.hidden(i) && len(faulty) > 0 || 3*c.visibleOf(faulty) > c.visibleOf(nil), "block %d at peer %d", b.Number, i)
 				require.True(t, p.Lost[b.Number], "block %d at peer %d neither came nor was given up", b.Number, i)
 			}
 		}
@@ -169,15 +169,8 @@ func (c schedule) delivers(t require.TestingT) {
 // visible ones may be at fault or slow.
 func (c schedule) judges(i, j int, faulty, slow map[int]bool) bool {
 	hidden, liars, deserted := 0, 0, false
-	visible, late := 0, 0
 	for k := range c.peers {
 		deserted = deserted || c.deserted(k, faulty)
-		if !c.hidden(k) {
-			visible++
-			if faulty[k] || slow[k] {
-				late++
-			}
-		}
 		if c.hidden(k) && k%3 == j%3 {
 			hidden++
 			if faulty[k] {
@@ -188,7 +181,17 @@ func (c schedule) judges(i, j int, faulty, slow map[int]bool) bool {
 	if c.hidden(j) && i%3 == j%3 {
 		return i != j && 2*liars < hidden
 	}
-	return i != j && !deserted && !(c.rows && 4*late > visible)
+	return i != j && !deserted && !(c.rows && 4*(c.visibleOf(faulty)+c.visibleOf(slow)) > c.visibleOf(nil))
+}
+
+// visibleOf is how many of some peers are visible, of all if it is nil.
+func (c schedule) visibleOf(some map[int]bool) (n int) {
+	for i := range c.peers {
+		if !c.hidden(i) && (some == nil || some[i]) {
+			n++
+		}
+	}
+	return n
 }
 
 func (c schedule) hidden(i int) bool { return c.visible > 0 && i/3 >= c.visible }
