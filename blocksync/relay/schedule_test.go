@@ -165,23 +165,36 @@ func (c schedule) delivers(t require.TestingT) {
 }
 
 // judges says whether a peer can tell whether another is at fault. It cannot by what whole organizations say whose visible members are, nor, of a
-// hidden member of its own, where half of those are; and in rows, along which they pass pieces on for each other, no more than a quarter of the
+// hidden member of its own, where half of those are; nor of relays, where guests of two organizations, of three, pass nothing on and half of their own
+// or more do not either, so that nobody finds them out. And in rows, along which they pass pieces on for each other, no more than a quarter of the
 // visible ones may be at fault or slow.
 func (c schedule) judges(i, j int, faulty, slow map[int]bool) bool {
-	hidden, liars, deserted := 0, 0, false
+	hidden, liars, deserted := [3]int{}, [3]int{}, false
 	for k := range c.peers {
 		deserted = deserted || c.deserted(k, faulty)
-		if c.hidden(k) && k%3 == j%3 {
-			hidden++
+		if c.hidden(k) {
+			hidden[k%3]++
 			if faulty[k] {
-				liars++
+				liars[k%3]++
 			}
 		}
 	}
-	if c.hidden(j) && i%3 == j%3 {
-		return i != j && 2*liars < hidden
+	unknown := 0
+	for org := range hidden {
+		if c.guests && liars[org] > 0 && 2*liars[org] >= hidden[org] {
+			unknown++
+		}
 	}
-	return i != j && !deserted && !(c.rows && 4*(c.visibleOf(faulty)+c.visibleOf(slow)) > c.visibleOf(nil))
+	switch {
+	case i == j || deserted && !(c.hidden(j) && i%3 == j%3):
+		return false
+	case c.hidden(j) && i%3 == j%3:
+		return 2*liars[j%3] < hidden[j%3]
+	case c.rows:
+		return unknown < 2 && 4*(c.visibleOf(faulty)+c.visibleOf(slow)) <= c.visibleOf(nil)
+	default:
+		return unknown < 2
+	}
 }
 
 // visibleOf is how many of some peers are visible, of all if it is nil.
