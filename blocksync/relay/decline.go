@@ -4,8 +4,8 @@ package relay
 
 import "slices"
 
-// A leader that stands by has the body, and needs only to see that it spreads. It picks a few runs of leaves to watch, which nobody else
-// knows, and asks everybody not to send it the others: where each organization has a leader, they are many, and what they do not get leaves
+// A leader that stands by has the body, and needs only to see that it spreads. It picks a few runs of leaves to watch, which the
+// source is not told, and asks everybody else not to send it the others: where each organization has a leader, they are many, and what they do not get leaves
 // room for those who need it. The last run is always watched, since a source that stops leaves out the end.
 
 // decline asks for all of a block but what is to be watched not to be sent here, once somebody has announced it, if that spares

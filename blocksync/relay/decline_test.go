@@ -4,6 +4,7 @@ package relay_test
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -113,6 +114,37 @@ func TestWhatIsDeclinedIsNotSent(t *testing.T) {
 		got += f.Count
 	}
 	require.Equal(t, 10, got, "it has thought better of it")
+}
+
+// TestWhoDeclinesGetsNoParity, since it has the block; nor what it declines as one of an organization whose hidden members have it.
+func TestWhoDeclinesGetsNoParity(t *testing.T) {
+	s := newShielded(t, 1, 100_000)
+	decline := &relay.Frame{Kind: relay.Cancel, Ref: s.Ref(), Missing: relay.NewBitmap(s.tree.Count())}
+	for _, early := range []bool{true, false} {
+		p := play(t)
+		require.True(t, p.Announced(p.now, s.Announcement))
+		if early {
+			p.Receive(p.now, "b", decline)
+		}
+		p.Receive(p.now, "a", s.extra(relay.Relay, 0, 2))
+		if !early {
+			p.Receive(p.now, "b", decline)
+		}
+		require.Zero(t, p.pieces("b"))
+		require.Equal(t, 1, p.pieces("c"))
+	}
+
+	p := &player{t, relay.New(relay.Config{Self: "me", Org: "org", Hidden: true, Rand: rand.New(rand.NewPCG(1, 2))}), time.Unix(1000, 0)}
+	p.Members(p.now, []relay.Member{{ID: "a", Org: "other", Connected: true}, {ID: "visible", Org: "org", Connected: true}})
+	b := newBlock(1, 100_000, "a")
+	p.Announced(p.now, b.Announcement)
+	decline = &relay.Frame{Kind: relay.Cancel, Ref: b.Ref(), Missing: relay.NewBitmap(b.tree.Count())}
+	decline.Missing.Set(4)
+	p.Receive(p.now, "visible", decline)
+	p.Receive(p.now, "a", b.piece(relay.IntoOrg, 4, 1))
+	require.Zero(t, p.pieces("visible"))
+	p.Receive(p.now, "a", b.piece(relay.IntoOrg, 5, 1))
+	require.Equal(t, 1, p.pieces("visible"))
 }
 
 // TestDecliningIsBounded: of a bitmap no more is kept than there are leaves, and leaves that do not exist are nobody's.
